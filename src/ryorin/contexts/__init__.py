@@ -1,0 +1,1 @@
+"""Vertical contexts: each owns a part of the domain, and none imports another."""

@@ -1,0 +1,1 @@
+"""Answers: grounded chat completions with citations, and the cache that keeps them fresh."""

@@ -1,0 +1,143 @@
+"""What can be asked for an answer, and the shapes of answers and their streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.messages import Query, Scope
+
+Role = Literal["system", "user", "assistant"]
+CacheLayer = Literal["l1", "l2", "miss", "bypass"]
+MAX_MESSAGES = 200
+MAX_MESSAGE_CHARACTERS = 200_000
+MAX_OUTPUT_TOKENS = 32_768
+FRESHNESS_MODEL = "answers.freshness"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroundingOptions:
+    """Which collection grounds the answer, and how it is searched."""
+
+    collection: str
+    top_k: int = 5
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    documents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingOptions:
+    """Model parameters; None leaves the model's default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a numbered statement of the answer comes from; offsets are UTF-8 bytes of the version's text."""
+
+    number: int
+    document: str
+    version: int
+    title: str
+    heading_path: tuple[str, ...]
+    start_byte: int
+    end_byte: int
+    quote: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of a model call; zero for an extracted answer."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. `stages` are milliseconds; `age_seconds` counts from its making when cached."""
+
+    id: str
+    created: int
+    model: str
+    text: str
+    finish_reason: str
+    usage: Usage
+    citations: tuple[Citation, ...]
+    cache: CacheLayer
+    position: str
+    stages: Mapping[str, float]
+    extracted: bool = False
+    grounded: bool = False
+    age_seconds: float = 0.0
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPart:
+    """A piece of a streamed answer: text, and in the last piece the whole answer."""
+
+    text: str
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerQuestion(Query[Answer]):
+    """What is the answer to this conversation? Streaming sends the same query to `QueryBus.stream`."""
+
+    name: ClassVar[str] = "answers.answer_question"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = ("knowledge.search", FRESHNESS_MODEL)
+
+    messages: tuple[ChatMessage, ...]
+    model: str
+    grounding: GroundingOptions | None = None
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    use_cache: bool = True
+
+    def validate(self) -> None:
+        if not any(message.role == "user" and message.content.strip() for message in self.messages):
+            raise InvalidInput("messages must contain at least one user message with text")
+        if len(self.messages) > MAX_MESSAGES:
+            raise InvalidInput(f"{len(self.messages)} messages were given; at most {MAX_MESSAGES} are allowed")
+        if sum(len(message.content) for message in self.messages) > MAX_MESSAGE_CHARACTERS:
+            raise InvalidInput(f"messages are longer than {MAX_MESSAGE_CHARACTERS} characters in all")
+
+    @property
+    def question(self) -> str:
+        """The last user message: what retrieval searches for."""
+        return next(message.content for message in reversed(self.messages) if message.role == "user")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """A model that can be asked; `kind` is extractive, llamacpp or openai_http."""
+
+    id: str
+    kind: str
+    owned_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListModels(Query[tuple[ModelView, ...]]):
+    """Which models can answer?"""
+
+    name: ClassVar[str] = "answers.list_models"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ

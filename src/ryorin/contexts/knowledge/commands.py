@@ -1,0 +1,153 @@
+"""What can be asked of knowledge: collections and documents are created, changed, tagged, restored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_tag
+from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.messages import Command, Result, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """A content in the blob store, to be named by `PutDocument`: SHA-256 (hex) and size."""
+
+    content_hash: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionChanged(Result):
+    """The collection as it is now called."""
+
+    collection: str
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChanged(Result):
+    """What became of a document; `unchanged` means that no work was needed."""
+
+    collection: str
+    document: str
+    outcome: Literal["added", "changed", "unchanged", "superseded", "deleted", "restored", "tagged"]
+    version: int | None
+    chunks: int = 0
+    embedded: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCollection(Command):
+    """Create a collection; creating it again changes nothing."""
+
+    name: ClassVar[str] = "knowledge.create_collection"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_WRITE
+    result_type: ClassVar[type[Result]] = CollectionChanged
+
+    collection: str
+    description: str = ""
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteCollection(Command):
+    """Delete a collection; its documents leave index and answers with it."""
+
+    name: ClassVar[str] = "knowledge.delete_collection"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_WRITE
+    result_type: ClassVar[type[Result]] = CollectionChanged
+
+    collection: str
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DocumentCommand(Command):
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_WRITE
+    result_type: ClassVar[type[Result]] = DocumentChanged
+
+    collection: str
+    document: str
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+        check_id("document", self.document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutDocument(_DocumentCommand):
+    """Make `content_hash` the current content of a document, adding a version if it is new.
+
+    The content itself lies in the blob store under its SHA-256 (hex), never in the command.
+    The collection is created when it does not exist. None for title, metadata or tags keeps
+    what the document has.
+    """
+
+    name: ClassVar[str] = "knowledge.put_document"
+    queued: ClassVar[bool] = True
+    queue: ClassVar[str] = "ingest"
+
+    content_hash: str
+    size_bytes: int
+    filename: str
+    media_type: str | None = None
+    title: str | None = None
+    metadata: Mapping[str, str] | None = None
+    tags: tuple[str, ...] | None = None
+
+    def validate(self) -> None:
+        # the two-argument form: a slots dataclass is a new class that zero-argument super() does not know
+        super(PutDocument, self).validate()
+        if self.size_bytes == 0:
+            raise InvalidInput(f"document {self.document!r} is empty (0 bytes)")
+        check_metadata(self.metadata or {})
+        for tag in self.tags or ():
+            check_tag(tag)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteDocument(_DocumentCommand):
+    """Take a document out of index and answers; its history stays restorable."""
+
+    name: ClassVar[str] = "knowledge.delete_document"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreDocument(_DocumentCommand):
+    """Make an older indexed version the current one again, as a new version."""
+
+    name: ClassVar[str] = "knowledge.restore_document"
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagDocument(_DocumentCommand):
+    """Add and remove tags of a document."""
+
+    name: ClassVar[str] = "knowledge.tag_document"
+
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = field(default=())
+
+    def validate(self) -> None:
+        super(TagDocument, self).validate()
+        for tag in (*self.add, *self.remove):
+            check_tag(tag)
+
+
+COMMANDS: tuple[type[Command], ...] = (
+    CreateCollection,
+    DeleteCollection,
+    PutDocument,
+    DeleteDocument,
+    RestoreDocument,
+    TagDocument,
+)

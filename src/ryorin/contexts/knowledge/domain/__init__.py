@@ -1,0 +1,1 @@
+"""Aggregates, values and algorithms of knowledge; pure."""

@@ -1,0 +1,49 @@
+"""What names, tags and metadata may look like; the front door refuses everything else."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+
+from ryorin.kernel.errors import InvalidInput
+
+MAX_ID_CHARACTERS = 500
+MAX_TAG_CHARACTERS = 100
+MAX_METADATA_ENTRIES = 64
+MAX_METADATA_CHARACTERS = 2000
+
+
+def printable(text: str) -> bool:
+    """Whether a text can be stored and shown: no control characters, no lone surrogates."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+
+
+def check_id(kind: str, value: str) -> None:
+    """Raise InvalidInput unless `value` can name a collection or document."""
+    if not value.strip() or len(value) > MAX_ID_CHARACTERS or not printable(value):
+        raise InvalidInput(
+            f"{kind} id {value[:80]!r} must have 1-{MAX_ID_CHARACTERS} printable characters, not only blanks"
+        )
+    if kind == "collection" and "/" in value:
+        raise InvalidInput(f"collection id {value[:80]!r} must not contain '/'")
+
+
+def check_tag(tag: str) -> None:
+    """Raise InvalidInput unless `tag` can be a tag."""
+    if not tag.strip() or len(tag) > MAX_TAG_CHARACTERS or not printable(tag):
+        raise InvalidInput(f"tag {tag[:80]!r} must have 1-{MAX_TAG_CHARACTERS} printable characters")
+
+
+def check_metadata(metadata: Mapping[str, str]) -> None:
+    """Raise InvalidInput unless `metadata` is a small map of printable names to storable texts."""
+    if len(metadata) > MAX_METADATA_ENTRIES:
+        raise InvalidInput(f"metadata has {len(metadata)} entries; at most {MAX_METADATA_ENTRIES} are allowed")
+    for key, value in metadata.items():
+        if not key or len(key) > MAX_TAG_CHARACTERS or not printable(key):
+            raise InvalidInput(f"metadata name {key[:80]!r} must have 1-{MAX_TAG_CHARACTERS} characters")
+        if len(value) > MAX_METADATA_CHARACTERS or "\x00" in value or not value.isascii() and not _storable(value):
+            raise InvalidInput(f"metadata {key!r} must be text of at most {MAX_METADATA_CHARACTERS} characters")
+
+
+def _storable(text: str) -> bool:
+    return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)

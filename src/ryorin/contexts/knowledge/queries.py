@@ -1,0 +1,377 @@
+"""What can be asked about knowledge, and the shapes of the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_tag
+from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.messages import Query, Scope
+
+DOCUMENTS_MODEL = "knowledge.documents"
+SEARCH_MODEL = "knowledge.search"
+MAX_TOP_K = 100
+MAX_QUERY_CHARACTERS = 8_000
+MAX_PAGE = 500
+MAX_EMBED_TEXTS = 2048
+MAX_EMBED_CHARACTERS = 32_000
+
+SearchMode = Literal["fused", "vector", "lexical"]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFilter:
+    """Only chunks of documents that have all these tags, metadata values, and one of these ids."""
+
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    documents: tuple[str, ...] = ()
+
+    def validate(self) -> None:
+        """Raise InvalidInput for what no document can match."""
+        check_metadata(self.metadata)
+        for tag in self.tags:
+            check_tag(tag)
+        for document in self.documents:
+            check_id("document", document)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the filter lets everything through."""
+        return not (self.tags or self.metadata or self.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class StageScores:
+    """What each stage thought of a hit: cosine, BM25, ranks from 1, and the fused RRF score."""
+
+    dense: float | None = None
+    dense_rank: int | None = None
+    lexical: float | None = None
+    lexical_rank: int | None = None
+    fused: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A chunk of a current version; offsets are UTF-8 bytes into the version's text."""
+
+    chunk_id: int
+    document: str
+    version: int
+    title: str
+    heading_path: tuple[str, ...]
+    ordinal: int
+    text: str
+    start_byte: int
+    end_byte: int
+    score: float
+    scores: StageScores
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One entry of a ranked candidate list, kept to decide later whether a newcomer displaces it."""
+
+    chunk_id: int
+    document: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ContextProbe:
+    """What a search depended on, so that a later change can be judged (DESIGN.md section 1.5).
+
+    `vector` is the dense probe, `term_ids`/`term_weights` the lexical one with the idf of
+    `lexicon_epoch`. The lists hold all candidates before fusion; a list shorter than
+    `list_limit` lets any newcomer in, a full one only what beats its last score.
+    """
+
+    collection: str
+    filter: SearchFilter
+    top_k: int
+    mode: SearchMode
+    list_limit: int
+    lexicon_epoch: int
+    vectors: tuple[tuple[float, ...], ...]
+    term_ids: tuple[int, ...]
+    term_weights: tuple[float, ...]
+    dense: tuple[tuple[Candidate, ...], ...]
+    lexical: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits in order; `stages` are durations in milliseconds, `plan` names how stage 1 found them."""
+
+    hits: tuple[SearchHit, ...]
+    probe: ContextProbe
+    plan: str
+    stages: Mapping[str, float]
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchChunks(Query[SearchResult]):
+    """Which chunks of a collection answer a text best? `variants` are further wordings of it."""
+
+    name: ClassVar[str] = "knowledge.search_chunks"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    read_models: ClassVar[tuple[str, ...]] = (SEARCH_MODEL,)
+
+    collection: str
+    text: str
+    variants: tuple[str, ...] = ()
+    top_k: int = 5
+    mode: SearchMode = "fused"
+    filter: SearchFilter = field(default_factory=SearchFilter)
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+        self.filter.validate()
+        if not 1 <= self.top_k <= MAX_TOP_K:
+            raise InvalidInput(f"top_k is {self.top_k}; it must be 1-{MAX_TOP_K}")
+        if len(self.variants) > 16:  # noqa: PLR2004 - each variant is one more parallel search
+            raise InvalidInput(f"{len(self.variants)} variants were given; at most 16 are allowed")
+        for text in (self.text, *self.variants):
+            if not text.strip() or len(text) > MAX_QUERY_CHARACTERS or "\x00" in text:
+                raise InvalidInput(f"a query must have 1-{MAX_QUERY_CHARACTERS} characters, not only blanks")
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionView:
+    """A collection with the number of its documents and current chunks."""
+
+    collection: str
+    description: str
+    documents: int
+    chunks: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """A document as it is served; `last_failure` tells of a newer content that was refused."""
+
+    collection: str
+    document: str
+    version: int | None
+    content_hash: str | None
+    size_bytes: int
+    filename: str
+    media_type: str
+    language: str | None
+    title: str
+    metadata: Mapping[str, str]
+    tags: tuple[str, ...]
+    chunks: int
+    updated_at: datetime
+    last_failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionView:
+    """One indexed version of a document."""
+
+    version: int
+    content_hash: str
+    size_bytes: int
+    filename: str
+    media_type: str
+    chunks: int
+    restored_from: int | None
+    current: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Documents in order of their ids; `next_after` continues the listing, None ends it."""
+
+    documents: tuple[DocumentView, ...]
+    next_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TagCount:
+    """A tag and how many documents carry it."""
+
+    tag: str
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentText:
+    """The text of one version, to which chunk offsets refer."""
+
+    document: str
+    version: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarDocument:
+    """A document near another; `score` is the cosine of their mean chunk vectors."""
+
+    document: str
+    title: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListCollections(Query[tuple[CollectionView, ...]]):
+    """Which collections are there?"""
+
+    name: ClassVar[str] = "knowledge.list_collections"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    read_models: ClassVar[tuple[str, ...]] = (DOCUMENTS_MODEL,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetCollection(Query[CollectionView]):
+    """What is a collection like? Raises NotFound."""
+
+    name: ClassVar[str] = "knowledge.get_collection"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    read_models: ClassVar[tuple[str, ...]] = (DOCUMENTS_MODEL,)
+
+    collection: str
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDocuments(Query[Page]):
+    """Which documents does a collection hold? By tag, metadata or ids, in pages by id."""
+
+    name: ClassVar[str] = "knowledge.list_documents"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    read_models: ClassVar[tuple[str, ...]] = (DOCUMENTS_MODEL,)
+
+    collection: str
+    filter: SearchFilter = field(default_factory=SearchFilter)
+    after: str | None = None
+    limit: int = 100
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+        self.filter.validate()
+        if self.after is not None:
+            check_id("document", self.after)
+        if not 1 <= self.limit <= MAX_PAGE:
+            raise InvalidInput(f"limit is {self.limit}; it must be 1-{MAX_PAGE}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetDocument(Query[DocumentView]):
+    """What is a document like now? Raises NotFound."""
+
+    name: ClassVar[str] = "knowledge.get_document"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    read_models: ClassVar[tuple[str, ...]] = (DOCUMENTS_MODEL,)
+
+    collection: str
+    document: str
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+        check_id("document", self.document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListVersions(Query[tuple[VersionView, ...]]):
+    """Which versions has a document had, newest first? Raises NotFound."""
+
+    name: ClassVar[str] = "knowledge.list_versions"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    read_models: ClassVar[tuple[str, ...]] = (DOCUMENTS_MODEL,)
+
+    collection: str
+    document: str
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+        check_id("document", self.document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetDocumentText(Query[DocumentText]):
+    """What is the text of a version (None: the current one)? Raises NotFound."""
+
+    name: ClassVar[str] = "knowledge.get_document_text"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    read_models: ClassVar[tuple[str, ...]] = (DOCUMENTS_MODEL,)
+
+    collection: str
+    document: str
+    version: int | None = None
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+        check_id("document", self.document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListTags(Query[tuple[TagCount, ...]]):
+    """Which tags are used in a collection, and how often? `prefix` searches them."""
+
+    name: ClassVar[str] = "knowledge.list_tags"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    read_models: ClassVar[tuple[str, ...]] = (DOCUMENTS_MODEL,)
+
+    collection: str
+    prefix: str = ""
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindSimilarDocuments(Query[tuple[SimilarDocument, ...]]):
+    """Which documents are nearest to one? Raises NotFound."""
+
+    name: ClassVar[str] = "knowledge.find_similar_documents"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    read_models: ClassVar[tuple[str, ...]] = (SEARCH_MODEL,)
+
+    collection: str
+    document: str
+    limit: int = 5
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+        check_id("document", self.document)
+        if not 1 <= self.limit <= MAX_TOP_K:
+            raise InvalidInput(f"limit is {self.limit}; it must be 1-{MAX_TOP_K}")
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Vectors of texts, L2-normalised, with the model that made them and the tokens it read."""
+
+    model_id: str
+    vectors: tuple[tuple[float, ...], ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedTexts(Query[Embeddings]):
+    """What are the vectors of these texts, as `query` or as `passage` of the embedding model?"""
+
+    name: ClassVar[str] = "knowledge.embed_texts"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+
+    texts: tuple[str, ...]
+    kind: Literal["query", "passage"] = "passage"
+
+    def validate(self) -> None:
+        if not 1 <= len(self.texts) <= MAX_EMBED_TEXTS:
+            raise InvalidInput(f"{len(self.texts)} texts were given; 1-{MAX_EMBED_TEXTS} are allowed")
+        if any(not text or len(text) > MAX_EMBED_CHARACTERS or "\x00" in text for text in self.texts):
+            raise InvalidInput(f"each text must have 1-{MAX_EMBED_CHARACTERS} characters and no NUL")

@@ -1,0 +1,1 @@
+"""Edges: parse, make a message, hand it to a bus, render the answer."""

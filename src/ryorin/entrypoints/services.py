@@ -1,0 +1,53 @@
+"""Everything an entrypoint may use: the two buses and a few doors beside them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ryorin.contexts.knowledge.commands import StoredContent
+from ryorin.kernel.bus import CommandBus, QueryBus
+from ryorin.kernel.messages import Actor
+from ryorin.kernel.ports import ReadPositions, Telemetry
+
+
+class Authenticator(Protocol):
+    """Finds out who is asking."""
+
+    async def __call__(self, credential: str | None) -> Actor:
+        """The actor behind a bearer token (None: no credential came); raises Unauthenticated."""
+        ...
+
+
+class Uploader(Protocol):
+    """Stores a content before the command that refers to it."""
+
+    async def __call__(self, actor: Actor, content: AsyncIterator[bytes]) -> StoredContent:
+        """Store a stream of bytes; raises Forbidden, or InvalidInput when it is too large."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One dependency looked at: whether it works, what was seen, and how to mend it."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the composition root hands to every entrypoint."""
+
+    commands: CommandBus
+    queries: QueryBus
+    positions: ReadPositions
+    telemetry: Telemetry
+    authenticate: Authenticator
+    upload: Uploader
+    checks: Callable[[], Awaitable[Sequence[Check]]]
+    metrics: Callable[[], Awaitable[bytes]]
+    default_model: str

@@ -1,0 +1,1 @@
+"""The CQRS spine: messages, events, buses, projections. Standard library only."""

@@ -1,0 +1,180 @@
+"""The two buses: exact-type dispatch behind middleware; authorisation and validation happen here, once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, TypeVar, cast
+
+from ryorin.kernel.commands import CommandRecord, CommandState, Envelope
+from ryorin.kernel.consistency import EVENTUAL, Consistency, ensure
+from ryorin.kernel.errors import Conflict, Forbidden, IdempotencyKeyReused, RyorinError
+from ryorin.kernel.execution import CommandExecutor, Handlers
+from ryorin.kernel.messages import Actor, Command, CommandId, Query
+from ryorin.kernel.ports import CommandLog, Ids, ReadPositions, Telemetry
+
+R = TypeVar("R")
+Step = Callable[[Envelope], Awaitable["Receipt"]]
+CommandMiddleware = Callable[[Envelope, Step], Awaitable["Receipt"]]
+QueryHandlers = Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the sender of a command gets: its row, and whether that row is an earlier one's."""
+
+    record: CommandRecord
+    replayed: bool = False
+
+
+def authorised(actor: Actor, message: Command | Query[Any]) -> None:
+    """Raise Forbidden unless the actor's credential has the message's scope."""
+    if not actor.may(message.scope):
+        raise Forbidden(f"{message.name} needs the scope {message.scope.value!r}, which this credential lacks")
+
+
+class CommandBus:
+    """Takes commands: authorise, validate, idempotency, then run inline or enqueue."""
+
+    def __init__(
+        self,
+        log: CommandLog,
+        executor: CommandExecutor,
+        ids: Ids,
+        telemetry: Telemetry,
+        middleware: Sequence[CommandMiddleware] = (),
+    ) -> None:
+        self._log = log
+        self._executor = executor
+        self._ids = ids
+        self._telemetry = telemetry
+        self._send: Step = self._dispatch
+        for outer in reversed((*middleware, self._traced, self._checked, self._idempotent)):
+            self._send = _wrapped(outer, self._send)
+
+    async def send(
+        self,
+        command: Command,
+        actor: Actor,
+        *,
+        idempotency_key: str | None = None,
+        correlation_id: str | None = None,
+    ) -> Receipt:
+        """Accept a command; inline ones have ended when this returns.
+
+        Raises Forbidden, InvalidInput, IdempotencyKeyReused, and for inline commands whatever
+        the handler refuses with (nothing is recorded then).
+        """
+        command_id = CommandId(self._ids.new())
+        envelope = Envelope(
+            id=command_id,
+            command=command,
+            actor=actor,
+            idempotency_key=idempotency_key,
+            correlation_id=correlation_id or str(command_id),
+            traceparent=self._telemetry.traceparent(),
+        )
+        return await self._send(envelope)
+
+    async def _traced(self, envelope: Envelope, step: Step) -> Receipt:
+        with self._telemetry.span("command.send", {"command": envelope.command.name}):
+            return await step(envelope)
+
+    async def _checked(self, envelope: Envelope, step: Step) -> Receipt:
+        authorised(envelope.actor, envelope.command)
+        envelope.command.validate()
+        return await step(envelope)
+
+    async def _idempotent(self, envelope: Envelope, step: Step) -> Receipt:
+        if envelope.idempotency_key is None:
+            return await step(envelope)
+        earlier = await self._earlier(envelope)
+        if earlier is not None:
+            return earlier
+        try:
+            return await step(envelope)
+        except Conflict:
+            earlier = await self._earlier(envelope)
+            if earlier is None:
+                raise
+            return earlier
+
+    async def _earlier(self, envelope: Envelope) -> Receipt | None:
+        key = cast(str, envelope.idempotency_key)
+        found = await self._log.find_by_key(envelope.actor.org_id, key)
+        if found is None:
+            return None
+        record, body_hash = found
+        if body_hash != envelope.body_hash:
+            raise IdempotencyKeyReused(
+                f"idempotency key {key!r} was used with another body; use a new key for a new command"
+            )
+        return Receipt(record, replayed=True)
+
+    async def _dispatch(self, envelope: Envelope) -> Receipt:
+        if envelope.command.queued:
+            return Receipt(await self._log.accept(envelope))
+        return Receipt(await self._executor.run_inline(envelope))
+
+
+def _wrapped(outer: CommandMiddleware, inner: Step) -> Step:
+    async def step(envelope: Envelope) -> Receipt:
+        return await outer(envelope, inner)
+
+    return step
+
+
+class QueryBus:
+    """Answers queries: authorise, validate, wait for the token, measure; then the one handler."""
+
+    def __init__(self, handlers: QueryHandlers, positions: ReadPositions, telemetry: Telemetry) -> None:
+        self._handlers = handlers
+        self._positions = positions
+        self._telemetry = telemetry
+
+    async def ask(self, query: Query[R], actor: Actor, consistency: Consistency = EVENTUAL) -> R:
+        """Answer a query; raises Forbidden, InvalidInput, StaleRead, or what the handler refuses with."""
+        handler = await self._admit(query, actor, consistency)
+        started, outcome = perf_counter(), "ok"
+        try:
+            with self._telemetry.span("query.ask", {"query": query.name}):
+                return cast(R, await handler(query, actor))
+        except RyorinError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._observe(query, started, outcome)
+
+    async def stream(
+        self, query: Query[R], actor: Actor, consistency: Consistency = EVENTUAL
+    ) -> AsyncIterator[R]:
+        """Answer piece by piece; raises as `ask` before the first piece, and closes the handler early."""
+        handler = await self._admit(query, actor, consistency)
+        started, outcome = perf_counter(), "ok"
+        try:
+            async with aclosing(handler(query, actor)) as pieces:
+                async for piece in pieces:
+                    yield cast(R, piece)
+        except RyorinError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._observe(query, started, outcome)
+
+    async def _admit(
+        self, query: Query[Any], actor: Actor, consistency: Consistency
+    ) -> Callable[[Any, Actor], Any]:
+        authorised(actor, query)
+        query.validate()
+        if consistency.token is not None:
+            await ensure(self._positions, query.read_models, consistency)
+        return self._handlers[type(query)]
+
+    def _observe(self, query: Query[Any], started: float, outcome: str) -> None:
+        elapsed = perf_counter() - started
+        self._telemetry.observe("ryorin_query_duration_seconds", elapsed, query=query.name, outcome=outcome)
+
+
+__all__ = ["CommandBus", "CommandMiddleware", "CommandState", "Handlers", "QueryBus", "Receipt", "authorised"]

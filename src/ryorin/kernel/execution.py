@@ -1,0 +1,179 @@
+"""Runs commands: one attempt each, under a lease, with retries, dead letters and progress."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
+from typing import Any
+
+from ryorin.kernel.commands import CommandRecord, CommandState, Envelope, Failure
+from ryorin.kernel.errors import ConcurrencyConflict, LeaseLost, RyorinError
+from ryorin.kernel.handlers import CommandHandler, Run
+from ryorin.kernel.messages import Command, CommandId
+from ryorin.kernel.ports import Clock, CommandLog, CommandTransaction, Telemetry, Transactions
+
+logger = logging.getLogger(__name__)
+
+Handlers = Mapping[type[Command], CommandHandler[Any, Any]]
+
+# a third of the lease, so that two renewals may be lost before another worker takes over
+RENEW_SECONDS = 5.0
+# progress is for people: twice a second is enough and cheap
+PROGRESS_SECONDS = 0.5
+DECIDE_ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Exponential backoff with full jitter (Brooker, AWS Architecture Blog, 2015); seconds."""
+
+    base_seconds: float = 1.0
+    cap_seconds: float = 300.0
+
+    def pause(self, attempts: int, random: float) -> timedelta:
+        """The wait before the next attempt; `random` is in [0, 1)."""
+        ceiling = min(self.cap_seconds, self.base_seconds * 2.0 ** min(attempts, 30))
+        return timedelta(seconds=ceiling * (0.5 + 0.5 * random))
+
+
+class CommandExecutor:
+    """Finds the handler of a command and carries one attempt to its recorded end."""
+
+    def __init__(
+        self,
+        handlers: Handlers,
+        log: CommandLog,
+        transactions: Transactions,
+        clock: Clock,
+        telemetry: Telemetry,
+        random: Callable[[], float],
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        self._handlers = handlers
+        self._log = log
+        self._transactions = transactions
+        self._clock = clock
+        self._telemetry = telemetry
+        self._random = random
+        self._retry = retry or RetryPolicy()
+
+    async def run_inline(self, envelope: Envelope) -> CommandRecord:
+        """Run a command in the caller's time; acceptance, events and result are one transaction."""
+        command, handler = envelope.command, self._handlers[type(envelope.command)]
+        started = perf_counter()
+        for attempt in range(DECIDE_ATTEMPTS):
+            try:
+                async with self._transactions.begin(envelope) as transaction:
+                    record = await transaction.accept_running(envelope)
+                    run = Run(record)
+                    prepared = await handler.prepare(command, run)
+                    result = await handler.decide(command, prepared, run, transaction)
+                    await transaction.succeed(record, result)
+                break
+            except ConcurrencyConflict:
+                if attempt + 1 == DECIDE_ATTEMPTS:
+                    raise
+        self._observe(command, started, "succeeded")
+        ended = await self._log.get(envelope.actor.org_id, envelope.id)
+        assert ended is not None  # this transaction wrote the row
+        return ended
+
+    async def run_queued(self, command_id: CommandId) -> None:
+        """Lease a command and run one attempt; returns at once when it is taken, ended or not due."""
+        record = await self._log.lease(command_id)
+        if record is None:
+            return
+        command, started = record.envelope.command, perf_counter()
+        with self._telemetry.span(
+            "command.run",
+            {"command": command.name, "attempt": record.attempts},
+            parent=record.envelope.traceparent,
+        ):
+            outcome = await self._attempt(record)
+        self._observe(command, started, outcome)
+
+    async def _attempt(self, record: CommandRecord) -> str:
+        run = Run(record)
+        try:
+            await self._with_heartbeat(run)
+            return "succeeded"
+        except LeaseLost:
+            logger.warning("command %s was taken over by another worker", record.envelope.id)
+            return "lease_lost"
+        except RyorinError as error:
+            return await self._failed(run, error, error.retryable)
+        except Exception as error:
+            logger.exception("command %s failed unexpectedly", record.envelope.id)
+            wrapped = RyorinError(f"{type(error).__name__}: {error}")
+            return await self._failed(run, wrapped, retryable=True)
+
+    async def _with_heartbeat(self, run: Run) -> None:
+        work = asyncio.ensure_future(self._handle(run))
+        renewal = asyncio.ensure_future(self._renew(run))
+        try:
+            await asyncio.wait({work, renewal}, return_when=asyncio.FIRST_COMPLETED)
+            if renewal.done() and not work.done():
+                renewal.result()
+            await work
+        finally:
+            for task in (work, renewal):
+                task.cancel()
+            await asyncio.gather(work, renewal, return_exceptions=True)
+
+    async def _renew(self, run: Run) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_SECONDS)
+            try:
+                async with asyncio.timeout(RENEW_SECONDS - PROGRESS_SECONDS):
+                    await run.changed.wait()
+            except TimeoutError:
+                pass  # nothing to report: renew all the same
+            run.changed.clear()
+            await self._log.extend(run.record, run.progress)
+
+    async def _handle(self, run: Run) -> None:
+        command = run.record.envelope.command
+        handler = self._handlers[type(command)]
+        prepared = await handler.prepare(command, run)
+        for attempt in range(DECIDE_ATTEMPTS):
+            try:
+                async with self._transactions.begin(run.record.envelope) as transaction:
+                    result = await handler.decide(command, prepared, run, transaction)
+                    await transaction.succeed(run.record, result)
+                return
+            except ConcurrencyConflict:
+                if attempt + 1 == DECIDE_ATTEMPTS:
+                    raise
+
+    async def _failed(self, run: Run, error: RyorinError, retryable: bool) -> str:
+        failure = self._judge(run.record, error, retryable)
+        try:
+            async with self._transactions.begin(run.record.envelope) as transaction:
+                if failure.next_attempt_at is None:
+                    await self._tell_handler(run, error, transaction)
+                await transaction.fail(run.record, failure)
+        except LeaseLost:
+            return "lease_lost"
+        return failure.state.value
+
+    async def _tell_handler(self, run: Run, error: RyorinError, transaction: CommandTransaction) -> None:
+        command = run.record.envelope.command
+        await self._handlers[type(command)].on_failure(command, error, run, transaction)
+
+    def _judge(self, record: CommandRecord, error: RyorinError, retryable: bool) -> Failure:
+        command = record.envelope.command
+        if not retryable:
+            return Failure(CommandState.FAILED, error.code, error.detail)
+        if record.attempts >= command.max_attempts:
+            return Failure(CommandState.DEAD, error.code, error.detail)
+        due = self._clock.now() + self._retry.pause(record.attempts, self._random())
+        return Failure(CommandState.FAILED, error.code, error.detail, next_attempt_at=due)
+
+    def _observe(self, command: Command, started: float, outcome: str) -> None:
+        self._telemetry.count("ryorin_command_attempts_total", command=command.name, outcome=outcome)
+        elapsed = perf_counter() - started
+        self._telemetry.observe("ryorin_command_duration_seconds", elapsed, command=command.name)

@@ -1,0 +1,81 @@
+"""Commands, queries and who sends them: the only things the outside world hands to the buses."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Generic, NewType, TypeVar
+from uuid import UUID
+
+OrgId = NewType("OrgId", str)
+CommandId = NewType("CommandId", UUID)
+R = TypeVar("R", covariant=True)
+
+
+def uuid7(now_ns: int | None = None, entropy: bytes | None = None) -> UUID:
+    """Make a time-ordered UUID version 7 (RFC 9562 section 5.7); inputs are injectable for replay."""
+    milliseconds = (time.time_ns() if now_ns is None else now_ns) // 1_000_000
+    tail = int.from_bytes(os.urandom(10) if entropy is None else entropy[:10], "big")
+    value = (milliseconds & ((1 << 48) - 1)) << 80 | tail
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+
+
+class Scope(StrEnum):
+    """What a credential allows; `ADMIN` contains all others."""
+
+    KNOWLEDGE_READ = "knowledge:read"
+    KNOWLEDGE_WRITE = "knowledge:write"
+    ANSWERS_READ = "answers:read"
+    OPERATIONS = "operations"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, in which organisation, with which scopes."""
+
+    org_id: OrgId
+    principal_id: str
+    scopes: frozenset[str]
+
+    def may(self, scope: str) -> bool:
+        """Tell whether this actor's credential contains `scope`."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+class Result:
+    """Base of what a command handler answers; a frozen dataclass, stored with the command."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A request to change state, written in the imperative (`PutDocument`).
+
+    Class attributes say how the bus treats it: `name` is stable on the wire, `queued` sends it
+    to a worker, `max_attempts` bounds retries before the dead letter.
+    """
+
+    name: ClassVar[str]
+    scope: ClassVar[Scope]
+    result_type: ClassVar[type[Result]]
+    queued: ClassVar[bool] = False
+    queue: ClassVar[str] = "interactive"
+    max_attempts: ClassVar[int] = 5
+
+    def validate(self) -> None:
+        """Raise InvalidInput when a field can never be accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query(Generic[R]):
+    """A question whose answer type is R; `read_models` are the projections it depends on."""
+
+    name: ClassVar[str]
+    scope: ClassVar[Scope]
+    read_models: ClassVar[tuple[str, ...]] = ()
+
+    def validate(self) -> None:
+        """Raise InvalidInput when a field can never be accepted."""

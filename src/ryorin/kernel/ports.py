@@ -1,0 +1,165 @@
+"""What the kernel needs from outside: event log, command log, queue, time and telemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from datetime import datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from ryorin.kernel.aggregate import Aggregate
+from ryorin.kernel.codec import JSON
+from ryorin.kernel.commands import CommandFilter, CommandRecord, Envelope, Failure
+from ryorin.kernel.events import LogPosition, RecordedEvent, Stream
+from ryorin.kernel.messages import CommandId, OrgId, Result
+
+A = TypeVar("A", bound=Aggregate)
+
+
+class Clock(Protocol):
+    """The present time, always with a time zone."""
+
+    def now(self) -> datetime: ...
+
+
+class Ids(Protocol):
+    """New time-ordered identifiers."""
+
+    def new(self) -> UUID: ...
+
+
+class EventStore(Protocol):
+    """The one event log."""
+
+    async def read_stream(self, stream: Stream, after_version: int = 0) -> Sequence[RecordedEvent]:
+        """All events of one aggregate after a version, in order."""
+        ...
+
+    async def read_all(self, after: LogPosition, limit: int) -> Sequence[RecordedEvent]:
+        """Events of all streams after a position, in the global order; only settled ones."""
+        ...
+
+    async def head(self) -> LogPosition:
+        """The position of the last settled event, BEGINNING when there is none."""
+        ...
+
+    async def wait(self, after: LogPosition, timeout_seconds: float) -> None:
+        """Return when there may be events after a position, or after the timeout."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction of the write side, as handlers see it."""
+
+    async def load(self, aggregate: A) -> A:
+        """Replay the aggregate's stream into it and return it."""
+        ...
+
+    async def save(self, aggregate: Aggregate) -> None:
+        """Append what the aggregate decided; raises ConcurrencyConflict when it is outdated."""
+        ...
+
+
+class CommandTransaction(UnitOfWork, Protocol):
+    """A transaction that also writes how the command ended: both commit or neither."""
+
+    async def accept_running(self, envelope: Envelope) -> CommandRecord:
+        """Write the row of an inline command; raises Conflict when its idempotency key is taken."""
+        ...
+
+    async def succeed(self, record: CommandRecord, result: Result) -> LogPosition:
+        """Mark the command done; raises LeaseLost when another worker took it over."""
+        ...
+
+    async def fail(self, record: CommandRecord, failure: Failure) -> None:
+        """Record a failed attempt and enqueue the next one; raises LeaseLost as above."""
+        ...
+
+
+class Transactions(Protocol):
+    """Begins transactions; leaving the context commits, an exception rolls back."""
+
+    def begin(self, envelope: Envelope) -> AbstractAsyncContextManager[CommandTransaction]: ...
+
+
+class CommandLog(Protocol):
+    """The queue's truth: every accepted command, its state and its end."""
+
+    async def accept(self, envelope: Envelope) -> CommandRecord:
+        """Write the row and enqueue in one transaction; raises Conflict when the key is taken."""
+        ...
+
+    async def find_by_key(self, org_id: OrgId, idempotency_key: str) -> tuple[CommandRecord, str] | None:
+        """The command accepted under a key, with its body hash."""
+        ...
+
+    async def get(self, org_id: OrgId, command_id: CommandId) -> CommandRecord | None:
+        """One command of an organisation."""
+        ...
+
+    async def list(self, org_id: OrgId, which: CommandFilter) -> Sequence[CommandRecord]:
+        """Commands of an organisation, newest first."""
+        ...
+
+    async def lease(self, command_id: CommandId) -> CommandRecord | None:
+        """Take a runnable command for one attempt; None when it is taken, ended or not yet due."""
+        ...
+
+    async def extend(self, record: CommandRecord, progress: Mapping[str, JSON] | None = None) -> None:
+        """Keep a lease alive, and record progress; raises LeaseLost when it is gone."""
+        ...
+
+    async def requeue(self, org_id: OrgId, command_id: CommandId) -> CommandRecord:
+        """Give a failed or dead command its attempts back; raises NotFound or Conflict."""
+        ...
+
+    async def discard(self, org_id: OrgId, command_id: CommandId) -> CommandRecord:
+        """Cancel a command that is not running; raises NotFound or Conflict."""
+        ...
+
+    async def sweep(self) -> Sequence[CommandId]:
+        """Enqueue again every runnable command whose job or worker was lost; return their ids."""
+        ...
+
+    async def wait_ended(
+        self, org_id: OrgId, command_id: CommandId, timeout_seconds: float
+    ) -> CommandRecord | None:
+        """The command once it ended, or as it is after the timeout."""
+        ...
+
+
+class ReadPositions(Protocol):
+    """How far the read models are."""
+
+    async def wait_for(
+        self, read_models: Sequence[str], position: LogPosition, timeout_seconds: float
+    ) -> bool:
+        """Wait until all named projections passed a position; False after the timeout."""
+        ...
+
+    async def current(self, read_models: Sequence[str]) -> LogPosition:
+        """The position that all named projections have reached."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Spans and figures of both wheels."""
+
+    def span(
+        self, name: str, attributes: Mapping[str, str | int | float], parent: str | None = None
+    ) -> AbstractContextManager[None]:
+        """Time a piece of work as a trace span, below the W3C traceparent `parent` if given."""
+        ...
+
+    def traceparent(self) -> str | None:
+        """The current span as a W3C trace context header."""
+        ...
+
+    def count(self, name: str, **labels: str) -> None:
+        """Add one to a counter."""
+        ...
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Add one observation, in the unit the metric's name ends with."""
+        ...
