@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -126,6 +126,20 @@ class CommandLog(Protocol):
         self, org_id: OrgId, command_id: CommandId, timeout_seconds: float
     ) -> CommandRecord | None:
         """The command once it ended, or as it is after the timeout."""
+        ...
+
+
+class WorkQueue(Protocol):
+    """Carries command ids to workers; losing what it holds loses nothing (DESIGN.md section 1.3)."""
+
+    async def enqueue(
+        self, command_id: CommandId, queue: str, not_before: datetime | None, within: object | None = None
+    ) -> None:
+        """Deliver an id once it is due; `within` is the adapter's open transaction, if it can join one."""
+        ...
+
+    async def waiting(self, ids: Sequence[CommandId]) -> Set[CommandId]:
+        """Which of the ids are in the queue; jobs of workers that died are dropped first."""
         ...
 
 

@@ -113,10 +113,14 @@ class DocumentReadModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A chunk found by stage 1, with its similarity (cosine or BM25; higher is better)."""
+    """A chunk found by stage 1, with its similarity (cosine or BM25; higher is better).
+
+    `document` is empty where stage 1 did not look at it: `keep_live` tells it then.
+    """
 
     chunk_id: int
     score: float
+    document: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +173,14 @@ class ChunkIndex(Protocol):
         """BM25 over current chunks that hold any of the `candidates` term ids."""
         ...
 
-    async def enrich(
+    async def keep_live(
         self, key: CollectionKey, which: SearchFilter, chunk_ids: Sequence[int]
-    ) -> Mapping[int, ChunkRow]:
-        """Stage 2: the rows of those chunks that are current, readable and pass the filter."""
+    ) -> Mapping[int, str]:
+        """Stage 2: of those chunks the current, readable ones that pass the filter, with their documents."""
+        ...
+
+    async def rows(self, key: CollectionKey, chunk_ids: Sequence[int]) -> Mapping[int, ChunkRow]:
+        """What is shown of the chunks that made it to the end; one that just went away is left out."""
         ...
 
     async def term_statistics(self, key: CollectionKey, term_ids: Sequence[int]) -> TermStatistics:

@@ -1,0 +1,1 @@
+"""Vendors behind our ports: a folder per vendor, a file per port."""

@@ -1,0 +1,1 @@
+"""Alembic migrations of the tables that are not generations of a projection."""

@@ -1,0 +1,95 @@
+"""Connection pools, and PostgreSQL's errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from ryorin.kernel.errors import Unavailable
+
+Connection = AsyncConnection[DictRow]
+Row = dict[str, Any]
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+ACQUIRE_SECONDS = 30.0
+
+
+class Pool:
+    """Connections to one database; every loan is one transaction unless it asks otherwise."""
+
+    def __init__(self, url: str, max_size: int) -> None:
+        self.url = url
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            min_size=2,
+            max_size=max_size,
+            timeout=ACQUIRE_SECONDS,
+            open=False,
+            kwargs={"row_factory": dict_row, "autocommit": True, "application_name": "ryorin"},
+        )
+
+    async def open(self) -> None:
+        """Connect; raises Unavailable when the server does not answer."""
+        try:
+            await self._pool.open(wait=True, timeout=ACQUIRE_SECONDS)
+        except PoolTimeout as error:
+            raise Unavailable(f"PostgreSQL does not answer within {ACQUIRE_SECONDS:g} s") from error
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self._pool.close()
+
+    @property
+    def inner(self) -> AsyncConnectionPool[Connection]:
+        """The psycopg pool, for libraries that want one."""
+        return self._pool
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection in autocommit mode; raises Unavailable when there is none."""
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, PoolClosed) as error:
+            raise Unavailable("no database connection is free; try again") from error
+        except OperationalError as error:
+            raise Unavailable(f"PostgreSQL: {str(error).strip().splitlines()[0]}") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction; leaving commits, an exception rolls back."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def fetch(self, query: str, parameters: Parameters = None) -> list[Row]:
+        """All rows of one statement."""
+        async with self.connection() as connection:
+            cursor = await connection.execute(query, parameters)
+            return await cursor.fetchall()
+
+    async def fetch_one(self, query: str, parameters: Parameters = None) -> Row | None:
+        """The first row of one statement."""
+        async with self.connection() as connection:
+            cursor = await connection.execute(query, parameters)
+            return await cursor.fetchone()
+
+    async def execute(self, query: str, parameters: Parameters = None) -> int:
+        """Run one statement; the number of rows it touched."""
+        async with self.connection() as connection:
+            return await run(connection, query, parameters)
+
+
+async def run(connection: Connection, query: str, parameters: Parameters = None) -> int:
+    """Run one statement on a connection; the number of rows it touched."""
+    cursor = await connection.execute(query, parameters)
+    return cursor.rowcount
+
+
+async def rows_of(connection: Connection, query: str, parameters: Parameters = None) -> list[Row]:
+    """All rows of one statement on a connection."""
+    cursor = await connection.execute(query, parameters)
+    return await cursor.fetchall()

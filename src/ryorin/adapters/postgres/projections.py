@@ -1,0 +1,219 @@
+"""Projections' generations in PostgreSQL: tables per generation, views that readers use, checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ryorin.adapters.postgres.notifications import Channel, Wakeup, wait_for
+from ryorin.adapters.postgres.pool import Connection, Pool, rows_of, run
+from ryorin.kernel.events import BEGINNING, LogPosition
+from ryorin.kernel.projection import ProjectionStatus
+
+W = TypeVar("W")
+
+# an advisory lock, not a row lock: it takes no transaction id, so an idle runner delays no reader of the log
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 7)) AS locked"
+WAIT_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))"
+CHECKPOINT = """
+SELECT generation, transaction_id::text::bigint AS transaction_id, position FROM projection_generations
+WHERE name = %(name)s AND CASE WHEN %(generation)s::int IS NULL THEN state = 'active'
+                               ELSE generation = %(generation)s END
+"""
+ADVANCE = """
+UPDATE projection_generations SET transaction_id = %s::text::xid8, position = %s, updated_at = now()
+WHERE name = %s AND generation = %s
+"""
+INSERT = "INSERT INTO projection_generations (name, generation, state) VALUES (%s, %s, %s)"
+NEXT = "SELECT COALESCE(max(generation), 0) + 1 AS next FROM projection_generations WHERE name = %s"
+LEFTOVERS = "SELECT generation FROM projection_generations WHERE name = %s AND state <> 'active'"
+SET_STATE = "UPDATE projection_generations SET state = %s, updated_at = now() WHERE name = %s AND generation = %s"
+RETIRE = "UPDATE projection_generations SET state = 'retired' WHERE name = %s AND state = 'active'"
+FORGET = "DELETE FROM projection_generations WHERE name = %s AND generation = %s"
+RECORD_ERROR = "UPDATE projection_generations SET error = %s WHERE name = %s AND state = 'active'"
+STATUSES = """
+SELECT name, generation, state, transaction_id::text::bigint AS transaction_id, position, updated_at, error,
+    (SELECT count(*) FROM events e
+     WHERE (e.transaction_id, e.position) > (g.transaction_id, g.position)) AS lag
+FROM projection_generations g ORDER BY name, generation
+"""
+POSITIONS = """
+SELECT name, transaction_id::text::bigint AS transaction_id, position
+FROM projection_generations WHERE state = 'active'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Tables of one generation (`{g}` in the DDL is its number) and the views readers use instead.
+
+    Each view NAME shows table NAME_g{g} of the active generation.
+    """
+
+    ddl: str
+    views: tuple[str, ...]
+
+    def create(self, generation: int) -> str:
+        """The statements that make a generation's tables."""
+        return self.ddl.replace("{g}", str(generation))
+
+    def show(self, generation: int) -> str:
+        """The statements that make readers see a generation."""
+        # dropped first: a view can only be replaced by one with the same columns
+        return "\n".join(
+            f"DROP VIEW IF EXISTS {view}; CREATE VIEW {view} AS SELECT * FROM {view}_g{generation};"
+            for view in self.views
+        )
+
+    def drop(self, generation: int) -> str:
+        """The statements that remove a generation's tables."""
+        return "\n".join(f"DROP TABLE IF EXISTS {view}_g{generation} CASCADE;" for view in self.views)
+
+
+class PostgresProjectionTransaction(Generic[W]):
+    """Checkpoint and rows of one generation on one connection."""
+
+    def __init__(
+        self, connection: Connection, name: str, generation: int, checkpoint: LogPosition, rows: W
+    ) -> None:
+        self._connection = connection
+        self._name = name
+        self._generation = generation
+        self.checkpoint = checkpoint
+        self.rows = rows
+
+    async def advance(self, position: LogPosition) -> None:
+        """Move the checkpoint; commits with the rows, and tells waiting readers."""
+        parameters = (str(position.transaction_id), position.position, self._name, self._generation)
+        await run(self._connection, ADVANCE, parameters)
+        await run(
+            self._connection, "SELECT pg_notify(%s, %s)", (Channel.PROJECTIONS.value, f"{self._name} {position}")
+        )
+
+
+class PostgresProjectionStore(Generic[W]):
+    """The `ProjectionStore` port: generations of one projection."""
+
+    def __init__(
+        self, pool: Pool, name: str, schema: Schema, rows: Callable[[Connection, int], W]
+    ) -> None:
+        self._pool = pool
+        self._name = name
+        self._schema = schema
+        self._rows = rows
+
+    async def ensure(self) -> None:
+        """Create the first generation if there is none, and drop what an unfinished rebuild left."""
+        async with self._pool.transaction() as connection:
+            await run(connection, WAIT_LOCK, (self._name,))
+            if not await rows_of(connection, CHECKPOINT, {"name": self._name, "generation": None}):
+                await self._create(connection, 1, "active")
+                await run(connection, self._schema.show(1))
+
+    async def _create(self, connection: Connection, generation: int, state: str) -> None:
+        await run(connection, self._schema.create(generation))
+        await run(connection, INSERT, (self._name, generation, state))
+
+    @asynccontextmanager
+    async def open(
+        self, generation: int | None = None
+    ) -> AsyncIterator[PostgresProjectionTransaction[W] | None]:
+        """Lock a generation for one batch; None when another runner has it."""
+        async with self._pool.transaction() as connection:
+            lock = self._name if generation is None else f"{self._name}#{generation}"
+            locked = await rows_of(connection, TRY_LOCK, (lock,))
+            parameters = {"name": self._name, "generation": generation}
+            found = await rows_of(connection, CHECKPOINT, parameters) if locked[0]["locked"] else []
+            if not found:
+                yield None
+                return
+            row = found[0]
+            checkpoint = LogPosition(row["transaction_id"], row["position"])
+            rows = self._rows(connection, row["generation"])
+            yield PostgresProjectionTransaction(connection, self._name, row["generation"], checkpoint, rows)
+
+    async def begin_rebuild(self) -> int:
+        """Create an empty next generation, dropping retired and unfinished ones, and return its number."""
+        async with self._pool.transaction() as connection:
+            await run(connection, WAIT_LOCK, (f"{self._name} rebuild",))
+            for row in await rows_of(connection, LEFTOVERS, (self._name,)):
+                await run(connection, self._schema.drop(row["generation"]))
+                await run(connection, FORGET, (self._name, row["generation"]))
+            generation = int((await rows_of(connection, NEXT, (self._name,)))[0]["next"])
+            await self._create(connection, generation, "building")
+        return generation
+
+    async def switch_to(self, generation: int) -> None:
+        """Make a generation active, atomically for readers; the one before stays until the next rebuild."""
+        async with self._pool.transaction() as connection:
+            await run(connection, WAIT_LOCK, (self._name,))
+            await run(connection, RETIRE, (self._name,))
+            await run(connection, SET_STATE, ("active", self._name, generation))
+            await run(connection, self._schema.show(generation))
+
+    async def record_error(self, message: str | None) -> None:
+        """Keep the last error for `projections status`; None clears it."""
+        await self._pool.execute(RECORD_ERROR, (message, self._name))
+
+
+async def statuses(pool: Pool) -> Sequence[ProjectionStatus]:
+    """Every generation of every projection with its lag, counted in events."""
+    return [
+        ProjectionStatus(
+            name=row["name"],
+            generation=row["generation"],
+            state=row["state"],
+            position=LogPosition(row["transaction_id"], row["position"]),
+            lag=row["lag"],
+            updated_at=row["updated_at"],
+            error=row["error"],
+        )
+        for row in await pool.fetch(STATUSES)
+    ]
+
+
+class PostgresReadPositions:
+    """The `ReadPositions` port: told by notifications, checked in the table while someone waits."""
+
+    CHECK_SECONDS = 0.25
+
+    def __init__(self, pool: Pool, wakeup: Wakeup) -> None:
+        self._pool = pool
+        self._wakeup = wakeup
+        self._known: dict[str, LogPosition] = {}
+
+    def told(self, payload: str) -> None:
+        """Take a notification: the projection's name and the position it reached."""
+        name, _, position = payload.partition(" ")
+        self._known[name] = LogPosition.parse(position)
+        self._wakeup.ring()
+
+    async def wait_for(
+        self, read_models: Sequence[str], position: LogPosition, timeout_seconds: float
+    ) -> bool:
+        """Wait until all named projections passed a position; False after the timeout."""
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        while True:
+            ticket = self._wakeup.ticket()
+            if self._reached(read_models, position):
+                return True
+            await self._refresh()
+            left = deadline - asyncio.get_running_loop().time()
+            if self._reached(read_models, position) or left <= 0:
+                return self._reached(read_models, position)
+            await wait_for(ticket, min(left, self.CHECK_SECONDS))
+
+    def _reached(self, read_models: Sequence[str], position: LogPosition) -> bool:
+        return all(self._known.get(name, BEGINNING) >= position for name in read_models)
+
+    async def current(self, read_models: Sequence[str]) -> LogPosition:
+        """The position that all named projections have reached."""
+        await self._refresh()
+        return min((self._known.get(name, BEGINNING) for name in read_models), default=BEGINNING)
+
+    async def _refresh(self) -> None:
+        for row in await self._pool.fetch(POSITIONS):
+            self._known[row["name"]] = LogPosition(row["transaction_id"], row["position"])

@@ -1,0 +1,163 @@
+"""Two-stage search on pgvector: pure HNSW lists in parallel, then one enrichment query."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg.types.json import Jsonb
+
+from ryorin.adapters.postgres.pool import Connection, Pool, Row, rows_of, run
+from ryorin.adapters.postgres.vectors import sparse_literal, vector_literals
+from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
+from ryorin.contexts.knowledge.queries import SearchFilter, SimilarDocument
+from ryorin.contexts.knowledge.read.ports import ChunkRow, CollectionKey, DocumentKey, IndexState, Scored
+
+# pgvector's bound on hnsw.ef_search
+MAX_EF_SEARCH = 1000
+
+STATE = """
+SELECT live_chunks, lexicon_epoch,
+       (SELECT GREATEST(reltuples, 0)::bigint FROM pg_class
+        WHERE oid = to_regclass('search_chunks_g' || (
+            SELECT generation FROM projection_generations WHERE name = 'knowledge.search' AND state = 'active'))
+       ) AS total_chunks
+FROM search_collections WHERE org_id = %s AND collection = %s
+"""
+NEAREST = """
+SELECT chunk_id, -(vector <#> %(vector)s::halfvec) AS score FROM search_chunks
+ORDER BY vector <#> %(vector)s::halfvec LIMIT %(limit)s
+"""
+CURRENT = """
+search_documents d JOIN search_chunks c ON c.document_no = d.document_no AND c.version = d.version
+WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s
+  AND (%(tags)s::text[] IS NULL OR d.tags @> %(tags)s)
+  AND (%(metadata)s::jsonb IS NULL OR d.metadata @> %(metadata)s)
+  AND (%(documents)s::text[] IS NULL OR d.document = ANY(%(documents)s))
+"""
+NEAREST_FILTERED = f"""
+SELECT c.chunk_id, -(c.vector <#> %(vector)s::halfvec) AS score FROM {CURRENT}
+ORDER BY c.vector <#> %(vector)s::halfvec LIMIT %(limit)s
+"""
+LEXICAL = f"""
+SELECT c.chunk_id, -(c.weights <#> %(weights)s::sparsevec) AS score FROM {CURRENT}
+  AND c.terms && %(terms)s::integer[]
+ORDER BY score DESC, c.chunk_id LIMIT %(limit)s
+"""
+ENRICH = f"""
+SELECT c.chunk_id, d.document, d.version, d.title, c.heading_path, c.ordinal, c.text,
+       c.start_byte, c.end_byte, d.tags, d.metadata
+FROM {CURRENT} AND c.chunk_id = ANY(%(chunk_ids)s::bigint[])
+"""
+FREQUENCIES = """
+SELECT term, frequency FROM search_lexicon WHERE org_id = %s AND collection = %s AND term = ANY(%s::integer[])
+"""
+COUNTED = "SELECT lexicon_chunks FROM search_collections WHERE org_id = %s AND collection = %s"
+SIMILAR = """
+SELECT d.document, d.title, -(d.mean <#> o.mean) AS score
+FROM search_documents o JOIN search_documents d USING (org_id, collection)
+WHERE o.org_id = %s AND o.collection = %s AND o.document = %s AND d.document <> o.document AND d.mean IS NOT NULL
+ORDER BY d.mean <#> o.mean, d.document LIMIT %s
+"""
+EXISTS = "SELECT 1 FROM search_documents WHERE org_id = %s AND collection = %s AND document = %s"
+
+
+class PostgresChunkIndex:
+    """The `ChunkIndex` port."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def state(self, key: CollectionKey) -> IndexState:
+        """Size of a collection and of the whole index; the latter as the planner last counted it."""
+        row = await self._pool.fetch_one(STATE, (key.org_id, key.collection))
+        if row is None:
+            return IndexState(exists=False, live_chunks=0, total_chunks=0, lexicon_epoch=0)
+        total = max(row["total_chunks"] or 0, row["live_chunks"])
+        return IndexState(True, row["live_chunks"], total, row["lexicon_epoch"])
+
+    async def nearest(self, vectors: NDArray[np.float32], limit: int) -> tuple[tuple[Scored, ...], ...]:
+        """Stage 1: pure HNSW over the whole index, one list per vector, each on its own connection."""
+        async with asyncio.TaskGroup() as group:
+            searches = [
+                group.create_task(self._nearest_one(literal, limit)) for literal in vector_literals(vectors)
+            ]
+        return tuple(search.result() for search in searches)
+
+    async def _nearest_one(self, literal: str, limit: int) -> tuple[Scored, ...]:
+        async with self._pool.transaction() as connection:
+            await _set_ef_search(connection, limit)
+            return _scored(await rows_of(connection, NEAREST, {"vector": literal, "limit": limit}))
+
+    async def nearest_filtered(
+        self, key: CollectionKey, which: SearchFilter, vector: NDArray[np.float32], limit: int, exact: bool
+    ) -> tuple[Scored, ...]:
+        """Filtered search of one vector: iterative HNSW scan, or exact when asked."""
+        parameters = {"vector": vector_literals(vector[np.newaxis, :])[0], "limit": limit, **_filters(key, which)}
+        async with self._pool.transaction() as connection:
+            if exact:
+                await run(connection, "SET LOCAL enable_indexscan_hnsw TO off" if False else "SET LOCAL hnsw.ef_search = 1")
+            return _scored(await rows_of(connection, NEAREST_FILTERED, parameters))
+
+    async def lexical(
+        self, key: CollectionKey, which: SearchFilter, query: LexicalVector, candidates: Sequence[int], limit: int
+    ) -> tuple[Scored, ...]:
+        """BM25 over current chunks that hold any of the candidate terms."""
+        parameters = {
+            "weights": sparse_literal(query.ids, query.weights),
+            "terms": list(candidates),
+            "limit": limit,
+            **_filters(key, which),
+        }
+        return _scored(await self._pool.fetch(LEXICAL, parameters))
+
+    async def enrich(
+        self, key: CollectionKey, which: SearchFilter, chunk_ids: Sequence[int]
+    ) -> Mapping[int, ChunkRow]:
+        """Stage 2: the rows of those chunks that are current, readable and pass the filter."""
+        rows = await self._pool.fetch(ENRICH, {"chunk_ids": list(chunk_ids), **_filters(key, which)})
+        return {row["chunk_id"]: _chunk_row(row) for row in rows}
+
+    async def term_statistics(self, key: CollectionKey, term_ids: Sequence[int]) -> TermStatistics:
+        """Document frequencies of the terms in the collection's present lexicon epoch."""
+        parameters = (key.org_id, key.collection)
+        async with self._pool.connection() as connection:
+            frequencies = await rows_of(connection, FREQUENCIES, (*parameters, list(term_ids)))
+            counted = await rows_of(connection, COUNTED, parameters)
+        return TermStatistics(
+            document_count=counted[0]["lexicon_chunks"] if counted else 0,
+            frequencies={row["term"]: row["frequency"] for row in frequencies},
+        )
+
+    async def similar_documents(self, key: DocumentKey, limit: int) -> tuple[SimilarDocument, ...] | None:
+        """Documents by cosine of mean chunk vectors; None when the document is not there."""
+        parameters = (key.org_id, key.collection, key.document)
+        async with self._pool.connection() as connection:
+            if not await rows_of(connection, EXISTS, parameters):
+                return None
+            rows = await rows_of(connection, SIMILAR, (*parameters, limit))
+        return tuple(SimilarDocument(row["document"], row["title"], row["score"]) for row in rows)
+
+
+async def _set_ef_search(connection: Connection, limit: int) -> None:
+    await run(connection, "SELECT set_config('hnsw.ef_search', %s, true)", (str(min(limit, MAX_EF_SEARCH)),))
+
+
+def _filters(key: CollectionKey, which: SearchFilter) -> dict[str, object]:
+    return {
+        "org_id": key.org_id,
+        "collection": key.collection,
+        "tags": list(which.tags) or None,
+        "metadata": Jsonb(dict(which.metadata)) if which.metadata else None,
+        "documents": list(which.documents) or None,
+    }
+
+
+def _scored(rows: Sequence[Row]) -> tuple[Scored, ...]:
+    return tuple(Scored(row["chunk_id"], row["score"]) for row in rows)
+
+
+def _chunk_row(row: Row) -> ChunkRow:
+    return ChunkRow(**{**row, "heading_path": tuple(row["heading_path"]), "tags": tuple(row["tags"])})

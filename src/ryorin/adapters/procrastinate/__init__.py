@@ -1,0 +1,1 @@
+"""The work queue on Procrastinate, in the same PostgreSQL."""

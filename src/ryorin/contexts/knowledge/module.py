@@ -1,0 +1,78 @@
+"""Builds knowledge: which handler answers which message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from ryorin.contexts.knowledge import commands, queries
+from ryorin.contexts.knowledge.embedding import EmbeddingEngine
+from ryorin.contexts.knowledge.read.document_queries import DocumentQueries
+from ryorin.contexts.knowledge.read.embed_texts import EmbedTextsHandler
+from ryorin.contexts.knowledge.read.ports import ChunkIndex, DocumentReadModel
+from ryorin.contexts.knowledge.read.search_chunks import SearchChunksHandler
+from ryorin.contexts.knowledge.read.similar_documents import FindSimilarDocumentsHandler
+from ryorin.contexts.knowledge.write.create_collection import CreateCollectionHandler
+from ryorin.contexts.knowledge.write.delete_collection import DeleteCollectionHandler
+from ryorin.contexts.knowledge.write.delete_document import DeleteDocumentHandler
+from ryorin.contexts.knowledge.write.embedder import PassageEmbedder
+from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser
+from ryorin.contexts.knowledge.write.put_document import PutDocumentHandler
+from ryorin.contexts.knowledge.write.restore_document import RestoreDocumentHandler
+from ryorin.contexts.knowledge.write.tag_document import TagDocumentHandler
+from ryorin.kernel.handlers import CommandHandler
+from ryorin.kernel.messages import Actor, Command, Query
+from ryorin.kernel.ports import EventStore
+
+
+@dataclass(frozen=True, slots=True)
+class WritePorts:
+    """What the write side is built from."""
+
+    events: EventStore
+    blobs: BlobStore
+    parser: DocumentParser
+    chunks: ChunkStore
+    embedder: PassageEmbedder
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPorts:
+    """What the read side is built from; `executor` is where queries are embedded."""
+
+    documents: DocumentReadModel
+    index: ChunkIndex
+    engine: EmbeddingEngine
+    executor: Executor
+
+
+def command_handlers(ports: WritePorts) -> Mapping[type[Command], CommandHandler[Any, Any]]:
+    """The write side's dispatch table."""
+    put = PutDocumentHandler(ports.events, ports.blobs, ports.parser, ports.chunks, ports.embedder)
+    return {
+        commands.CreateCollection: CreateCollectionHandler(),
+        commands.DeleteCollection: DeleteCollectionHandler(),
+        commands.PutDocument: put,
+        commands.DeleteDocument: DeleteDocumentHandler(),
+        commands.RestoreDocument: RestoreDocumentHandler(),
+        commands.TagDocument: TagDocumentHandler(),
+    }
+
+
+def query_handlers(ports: ReadPorts) -> Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]:
+    """The read side's dispatch table."""
+    documents = DocumentQueries(ports.documents)
+    return {
+        queries.ListCollections: documents.list_collections,
+        queries.GetCollection: documents.get_collection,
+        queries.ListDocuments: documents.list_documents,
+        queries.GetDocument: documents.get_document,
+        queries.ListVersions: documents.list_versions,
+        queries.GetDocumentText: documents.get_document_text,
+        queries.ListTags: documents.list_tags,
+        queries.SearchChunks: SearchChunksHandler(ports.index, ports.engine, ports.executor),
+        queries.FindSimilarDocuments: FindSimilarDocumentsHandler(ports.index),
+        queries.EmbedTexts: EmbedTextsHandler(ports.engine, ports.executor),
+    }

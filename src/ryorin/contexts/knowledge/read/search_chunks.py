@@ -1,0 +1,191 @@
+"""Query: which chunks of a collection answer a text best?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ryorin.contexts.knowledge.domain.lexical import (
+    LexicalVector,
+    TermStatistics,
+    candidate_terms,
+    query_term_ids,
+    query_weights,
+)
+from ryorin.contexts.knowledge.domain.ranking import rank
+from ryorin.contexts.knowledge.embedding import EmbeddingEngine
+from ryorin.contexts.knowledge.errors import CollectionNotFound
+from ryorin.contexts.knowledge.queries import (
+    Candidate,
+    ContextProbe,
+    SearchChunks,
+    SearchHit,
+    SearchResult,
+    StageScores,
+)
+from ryorin.contexts.knowledge.read.dense_plan import DenseCandidates, DensePlanner
+from ryorin.contexts.knowledge.read.ports import ChunkIndex, ChunkRow, CollectionKey, IndexState
+from ryorin.kernel.errors import Unavailable
+from ryorin.kernel.messages import Actor
+
+# candidates of each list that take part in fusion; more changed no figure of benchmarks/quality.py
+LIST_LIMIT = 50
+LISTS_PER_HIT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Lexical:
+    query: LexicalVector
+    candidates: tuple[Candidate, ...]
+    degraded: tuple[str, ...] = ()
+
+
+class _Stopwatch:
+    """Durations of the stages in milliseconds; stages that run side by side each count their own time."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, float] = {}
+
+    def note(self, stage: str, started: float) -> None:
+        self.stages[stage] = round((perf_counter() - started) * 1000, 3)
+
+
+class SearchChunksHandler:
+    """Two-stage search: dense and lexical lists side by side, fused, then shown."""
+
+    def __init__(self, index: ChunkIndex, engine: EmbeddingEngine, executor: Executor) -> None:
+        self._index = index
+        self._engine = engine
+        self._executor = executor
+        self._planner = DensePlanner(index)
+
+    async def __call__(self, query: SearchChunks, actor: Actor) -> SearchResult:
+        key = CollectionKey(actor.org_id, query.collection)
+        state = await self._index.state(key)
+        if not state.exists:
+            raise CollectionNotFound(f"there is no collection {query.collection!r}")
+        watch = _Stopwatch()
+        limit = max(LIST_LIMIT, query.top_k * LISTS_PER_HIT)
+        async with asyncio.TaskGroup() as group:
+            dense_task = group.create_task(self._dense(query, key, state, limit, watch))
+            lexical_task = group.create_task(self._lexical(query, key, limit, watch))
+        (vectors, dense), lexical = dense_task.result(), lexical_task.result()
+        started = perf_counter()
+        ranking = rank(dense.lists, lexical.candidates)[: query.top_k]
+        watch.note("fuse", started)
+        started = perf_counter()
+        rows = await self._index.rows(key, [identifier for identifier, _ in ranking])
+        watch.note("enrich", started)
+        return SearchResult(
+            hits=_hits(ranking, rows, dense, lexical.candidates),
+            probe=_probe(query, limit, state, vectors, dense, lexical),
+            plan=dense.plan,
+            stages=watch.stages,
+            degraded=lexical.degraded,
+        )
+
+    async def _dense(
+        self, query: SearchChunks, key: CollectionKey, state: IndexState, limit: int, watch: _Stopwatch
+    ) -> tuple[NDArray[np.float32], DenseCandidates]:
+        if query.mode == "lexical":
+            return np.zeros((0, self._engine.dimensions), dtype=np.float32), DenseCandidates((), "lexical")
+        started = perf_counter()
+        loop = asyncio.get_running_loop()
+        texts = (query.text, *query.variants)
+        vectors = await loop.run_in_executor(self._executor, self._engine.embed_queries, texts)
+        watch.note("embed", started)
+        started = perf_counter()
+        found = await self._planner.find(key, query.filter, vectors, state, limit, query.top_k)
+        watch.note("dense", started)
+        return vectors, found
+
+    async def _lexical(
+        self, query: SearchChunks, key: CollectionKey, limit: int, watch: _Stopwatch
+    ) -> _Lexical:
+        nothing = query_weights("", TermStatistics())
+        if query.mode == "vector":
+            return _Lexical(nothing, ())
+        started = perf_counter()
+        text = " ".join((query.text, *query.variants))
+        try:
+            statistics = await self._index.term_statistics(key, query_term_ids(text))
+            weights = query_weights(text, statistics)
+            terms = candidate_terms(weights, statistics)
+            scored = await self._index.lexical(key, query.filter, weights, terms, limit)
+        except Unavailable:
+            # the dense side still answers; the response says what is missing
+            return _Lexical(nothing, (), degraded=("lexical",))
+        watch.note("lexical", started)
+        return _Lexical(weights, tuple(Candidate(entry.chunk_id, entry.document, entry.score) for entry in scored))
+
+
+def _hits(
+    ranking: Sequence[tuple[int, float]],
+    rows: Mapping[int, ChunkRow],
+    dense: DenseCandidates,
+    lexical: Sequence[Candidate],
+) -> tuple[SearchHit, ...]:
+    dense_places = [_places(entries) for entries in dense.lists]
+    lexical_places = _places(lexical)
+    hits = []
+    for identifier, fused in ranking:
+        row = rows.get(identifier)
+        if row is None:
+            continue  # its document was changed between the stages
+        found = [places[identifier] for places in dense_places if identifier in places]
+        best = max(found, key=lambda place: place[1], default=(None, None))
+        word = lexical_places.get(identifier, (None, None))
+        scores = StageScores(best[1], best[0], word[1], word[0], fused)
+        hits.append(_hit(row, fused, scores))
+    return tuple(hits)
+
+
+def _places(entries: Sequence[Candidate]) -> dict[int, tuple[int, float]]:
+    return {entry.chunk_id: (place, entry.score) for place, entry in enumerate(entries, start=1)}
+
+
+def _hit(row: ChunkRow, score: float, scores: StageScores) -> SearchHit:
+    return SearchHit(
+        chunk_id=row.chunk_id,
+        document=row.document,
+        version=row.version,
+        title=row.title,
+        heading_path=row.heading_path,
+        ordinal=row.ordinal,
+        text=row.text,
+        start_byte=row.start_byte,
+        end_byte=row.end_byte,
+        score=score,
+        scores=scores,
+        tags=row.tags,
+        metadata=row.metadata,
+    )
+
+
+def _probe(
+    query: SearchChunks,
+    limit: int,
+    state: IndexState,
+    vectors: NDArray[np.float32],
+    dense: DenseCandidates,
+    lexical: _Lexical,
+) -> ContextProbe:
+    return ContextProbe(
+        collection=query.collection,
+        filter=query.filter,
+        top_k=query.top_k,
+        mode=query.mode,
+        list_limit=limit,
+        lexicon_epoch=state.lexicon_epoch,
+        vectors=tuple(tuple(vector) for vector in vectors.tolist()),
+        term_ids=tuple(lexical.query.ids.tolist()),
+        term_weights=tuple(lexical.query.weights.tolist()),
+        dense=dense.lists,
+        lexical=lexical.candidates,
+    )

@@ -1,0 +1,92 @@
+"""Embeds passages once: batches across all running commands, and keeps every vector as soon as it is made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from ryorin.contexts.knowledge.domain.chunk_set import text_hash
+from ryorin.contexts.knowledge.embedding import EmbeddingEngine
+from ryorin.contexts.knowledge.write.ports import EmbeddingStore
+from ryorin.kernel.messages import OrgId
+
+# large enough for the engine to be busy, small enough that a crash costs little (ADR-0004)
+BATCH = 32
+
+_Key = tuple[OrgId, str]
+
+
+class PassageEmbedder:
+    """One engine thread, fed by whoever ingests; equal passages in flight are computed once."""
+
+    def __init__(self, engine: EmbeddingEngine, store: EmbeddingStore) -> None:
+        self._engine = engine
+        self._store = store
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embed-passages")
+        self._in_flight: dict[_Key, asyncio.Future[None]] = {}
+        self._waiting: dict[_Key, str] = {}
+        self._consumer: asyncio.Task[None] | None = None
+
+    async def embed(
+        self, org_id: OrgId, passages: Sequence[str], progress: Callable[[int, int], None]
+    ) -> int:
+        """Make sure that every passage has a vector; how many of them had none.
+
+        `progress` is told how many of the missing ones are done. Raises what the engine or the
+        store raised for the batch that held one of these passages.
+        """
+        texts = {text_hash(passage): passage for passage in passages}
+        known = await self._store.known(org_id, self._engine.model_id, list(texts))
+        missing = {(org_id, key): text for key, text in texts.items() if key not in known}
+        futures = [self._request(key, text) for key, text in missing.items()]
+        progress(0, len(futures))
+        for done, future in enumerate(futures, start=1):
+            await asyncio.shield(future)
+            progress(done, len(futures))
+        return len(futures)
+
+    def close(self) -> None:
+        """Stop taking work; what runs in the engine ends by itself."""
+        if self._consumer is not None:
+            self._consumer.cancel()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _request(self, key: _Key, text: str) -> asyncio.Future[None]:
+        if key not in self._in_flight:
+            self._in_flight[key] = asyncio.get_running_loop().create_future()
+            self._waiting[key] = text
+        if self._consumer is None or self._consumer.done():
+            self._consumer = asyncio.create_task(self._consume())
+        return self._in_flight[key]
+
+    async def _consume(self) -> None:
+        while self._waiting:
+            keys = self._next_batch()
+            texts = [self._waiting.pop(key) for key in keys]
+            try:
+                await self._compute(keys, texts)
+            except Exception as error:  # told to everyone who waits for this batch
+                self._settle(keys, error)
+            else:
+                self._settle(keys, None)
+
+    def _next_batch(self) -> list[_Key]:
+        org_id = next(iter(self._waiting))[0]
+        same = (key for key in self._waiting if key[0] == org_id)
+        return [key for key, _ in zip(same, range(BATCH), strict=False)]
+
+    async def _compute(self, keys: Sequence[_Key], texts: Sequence[str]) -> None:
+        loop = asyncio.get_running_loop()
+        vectors = await loop.run_in_executor(self._thread, self._engine.embed_passages, texts)
+        await self._store.save(keys[0][0], self._engine.model_id, [key[1] for key in keys], vectors)
+
+    def _settle(self, keys: Sequence[_Key], error: Exception | None) -> None:
+        for key in keys:
+            future = self._in_flight.pop(key)
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+                # whoever asked may be gone; the error must not be reported as never looked at
+                future.exception()
