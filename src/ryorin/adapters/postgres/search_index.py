@@ -38,18 +38,24 @@ WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s
   AND (%(documents)s::text[] IS NULL OR d.document = ANY(%(documents)s))
 """
 NEAREST_FILTERED = f"""
-SELECT c.chunk_id, -(c.vector <#> %(vector)s::halfvec) AS score FROM {CURRENT}
+SELECT c.chunk_id, d.document, -(c.vector <#> %(vector)s::halfvec) AS score FROM {CURRENT}
 ORDER BY c.vector <#> %(vector)s::halfvec LIMIT %(limit)s
 """
+# "+ 0" keeps the planner from answering with the approximate index
+EXACT_FILTERED = NEAREST_FILTERED.replace("::halfvec LIMIT", "::halfvec + 0 LIMIT")
 LEXICAL = f"""
-SELECT c.chunk_id, -(c.weights <#> %(weights)s::sparsevec) AS score FROM {CURRENT}
+SELECT c.chunk_id, d.document, -(c.weights <#> %(weights)s::sparsevec) AS score FROM {CURRENT}
   AND c.terms && %(terms)s::integer[]
 ORDER BY score DESC, c.chunk_id LIMIT %(limit)s
 """
-ENRICH = f"""
-SELECT c.chunk_id, d.document, d.version, d.title, c.heading_path, c.ordinal, c.text,
+KEEP_LIVE = f"""
+SELECT c.chunk_id, d.document FROM {CURRENT} AND c.chunk_id = ANY(%(chunk_ids)s::bigint[])
+"""
+ROWS = """
+SELECT c.chunk_id, d.document, c.version, d.title, c.heading_path, c.ordinal, c.text,
        c.start_byte, c.end_byte, d.tags, d.metadata
-FROM {CURRENT} AND c.chunk_id = ANY(%(chunk_ids)s::bigint[])
+FROM search_documents d JOIN search_chunks c USING (document_no)
+WHERE d.org_id = %s AND d.collection = %s AND c.chunk_id = ANY(%s::bigint[])
 """
 FREQUENCIES = """
 SELECT term, frequency FROM search_lexicon WHERE org_id = %s AND collection = %s AND term = ANY(%s::integer[])
@@ -96,9 +102,11 @@ class PostgresChunkIndex:
     ) -> tuple[Scored, ...]:
         """Filtered search of one vector: iterative HNSW scan, or exact when asked."""
         parameters = {"vector": vector_literals(vector[np.newaxis, :])[0], "limit": limit, **_filters(key, which)}
+        if exact:
+            return _scored(await self._pool.fetch(EXACT_FILTERED, parameters))
         async with self._pool.transaction() as connection:
-            if exact:
-                await run(connection, "SET LOCAL enable_indexscan_hnsw TO off" if False else "SET LOCAL hnsw.ef_search = 1")
+            await _set_ef_search(connection, limit)
+            await run(connection, "SET LOCAL hnsw.iterative_scan = strict_order")
             return _scored(await rows_of(connection, NEAREST_FILTERED, parameters))
 
     async def lexical(
@@ -113,11 +121,16 @@ class PostgresChunkIndex:
         }
         return _scored(await self._pool.fetch(LEXICAL, parameters))
 
-    async def enrich(
+    async def keep_live(
         self, key: CollectionKey, which: SearchFilter, chunk_ids: Sequence[int]
-    ) -> Mapping[int, ChunkRow]:
-        """Stage 2: the rows of those chunks that are current, readable and pass the filter."""
-        rows = await self._pool.fetch(ENRICH, {"chunk_ids": list(chunk_ids), **_filters(key, which)})
+    ) -> Mapping[int, str]:
+        """Stage 2: of those chunks the current, readable ones that pass the filter, with their documents."""
+        rows = await self._pool.fetch(KEEP_LIVE, {"chunk_ids": list(chunk_ids), **_filters(key, which)})
+        return {row["chunk_id"]: row["document"] for row in rows}
+
+    async def rows(self, key: CollectionKey, chunk_ids: Sequence[int]) -> Mapping[int, ChunkRow]:
+        """What is shown of chunks."""
+        rows = await self._pool.fetch(ROWS, (key.org_id, key.collection, list(chunk_ids)))
         return {row["chunk_id"]: _chunk_row(row) for row in rows}
 
     async def term_statistics(self, key: CollectionKey, term_ids: Sequence[int]) -> TermStatistics:
@@ -156,7 +169,7 @@ def _filters(key: CollectionKey, which: SearchFilter) -> dict[str, object]:
 
 
 def _scored(rows: Sequence[Row]) -> tuple[Scored, ...]:
-    return tuple(Scored(row["chunk_id"], row["score"]) for row in rows)
+    return tuple(Scored(row["chunk_id"], row["score"], row.get("document", "")) for row in rows)
 
 
 def _chunk_row(row: Row) -> ChunkRow:

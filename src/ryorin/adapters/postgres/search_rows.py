@@ -16,7 +16,6 @@ from ryorin.contexts.knowledge.domain.lexical import chunk_weights
 from ryorin.contexts.knowledge.events import DocumentVersionIndexed
 from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey
 from ryorin.kernel.errors import Unavailable
-from ryorin.kernel.messages import OrgId
 
 DDL = f"""
 CREATE TABLE search_collections_g{{g}} (
@@ -90,9 +89,11 @@ FROM search_chunks_g{g} c JOIN search_documents_g{g} d USING (document_no), unne
 WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s AND c.version = d.version
 GROUP BY term
 """
+FORGET_TERMS = "DELETE FROM search_lexicon_g{g} WHERE org_id = %(org_id)s AND collection = %(collection)s"
 NEW_EPOCH = """
 UPDATE search_collections_g{g} SET lexicon_epoch = lexicon_epoch + 1, lexicon_chunks = live_chunks
 WHERE org_id = %(org_id)s AND collection = %(collection)s
+RETURNING lexicon_epoch
 """
 DELETE_CHUNKS = "DELETE FROM search_chunks_g{g} WHERE document_no = %s"
 DELETE_DOCUMENT = """
@@ -242,9 +243,9 @@ class PostgresSearchRows:
         live, counted = rows[0]["live_chunks"], rows[0]["lexicon_chunks"]
         if abs(live - counted) <= max(LEXICON_MINIMUM, LEXICON_GROWTH * counted):
             return
-        await self._run("DELETE FROM search_lexicon_g{g} WHERE org_id = %(org_id)s AND collection = %(collection)s", parameters)
+        await self._run(FORGET_TERMS, parameters)
         await self._run(COUNT_TERMS, parameters)
-        await self._run(NEW_EPOCH, parameters)
+        epoch = (await rows_of(self._connection, self._sql(NEW_EPOCH), parameters))[0]["lexicon_epoch"]
         # ranking changes for the whole collection: no process may go on serving answers made before
-        payload = f"collection\x1f{key.org_id}\x1f{key.collection}"
+        payload = f"epoch\x1f{key.org_id}\x1f{key.collection}\x1f{epoch}"
         await run(self._connection, "SELECT pg_notify(%s, %s)", (Channel.EVICTIONS.value, payload))

@@ -1,0 +1,52 @@
+# Everything a newcomer needs: `make demo` and `make test` do all their own set-up.
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+BASE_PYTHON ?= $(shell command -v python3.11 || command -v python3)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run check test lock openapi clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(BASE_PYTHON) -c 'import sys; sys.exit("Ryorin needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
+	test -x $(PY) || $(BASE_PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+setup: $(VENV)/.installed  ## install everything into .venv
+
+demo: setup  ## the main job: ingest, ask, edit a document, see the answer change
+	$(VENV)/bin/ryorin demo
+
+run: setup  ## the server on 127.0.0.1:8600
+	$(VENV)/bin/ryorin serve
+
+check: setup  ## the fast half: lint, types, import rules, unit tests
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	PYTHONPATH=src $(VENV)/bin/lint-imports
+	$(PY) -m pytest tests/unit tests/architecture
+
+test: setup  ## everything
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	PYTHONPATH=src $(VENV)/bin/lint-imports
+	$(PY) -m pytest
+
+bench-%: setup  ## one benchmark, e.g. make bench-retrieval
+	$(PY) -m benchmarks.$(subst -,_,$*)
+
+openapi: setup  ## write docs/openapi.json anew
+	$(PY) scripts/openapi.py
+
+lock: setup  ## lock dependencies anew
+	scripts/lock.sh $(PY)
+
+clean:  ## remove what was built
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""This process and this machine: blobs in a folder, answers in memory, time and ids."""

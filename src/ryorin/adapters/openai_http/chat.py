@@ -1,0 +1,139 @@
+"""Streams chat completions from an OpenAI-compatible server, with timeouts and clear errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import httpx
+
+from ryorin.contexts.answers.errors import ModelRejected, ModelUnavailable
+from ryorin.contexts.answers.queries import Usage
+from ryorin.contexts.answers.read.ports import ChatDelta, ChatRequest
+
+CONNECT_SECONDS = 5.0
+RETRIES = 2
+MAX_PAUSE_SECONDS = 5.0
+RETRYABLE = frozenset({408, 409, 429, 500, 502, 503, 504})
+
+
+class OpenAIHttpChatModel:
+    """The `ChatModel` port; retries only before the first byte of an answer."""
+
+    def __init__(
+        self, alias: str, base_url: str, model: str, api_key: str | None, context_tokens: int, client: httpx.AsyncClient
+    ) -> None:
+        self._alias = alias
+        self._url = base_url.rstrip("/") + "/chat/completions"
+        self._model = model
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._context_tokens = context_tokens
+        self._client = client
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens prompt and answer may have together, as configured."""
+        return self._context_tokens
+
+    def count_tokens(self, text: str) -> int:
+        """An estimate on the safe side: a token for three Latin letters or one Japanese character."""
+        wide = sum(ord(character) > 0x2E7F for character in text)  # noqa: PLR2004 - where CJK begins
+        return wide + (len(text) - wide) // 3 + 1
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        """The answer as it is made; raises ModelUnavailable or ModelRejected."""
+        try:
+            async with asyncio.timeout(request.timeout_seconds):
+                async with aclosing(self._attempts(request)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+        except TimeoutError as error:
+            raise ModelUnavailable(
+                f"model {self._alias!r} did not finish within {request.timeout_seconds:g} s"
+            ) from error
+        except httpx.HTTPError as error:
+            raise ModelUnavailable(
+                f"model {self._alias!r} at {self._url} cannot be reached ({type(error).__name__}); is its server running?"
+            ) from error
+
+    async def _attempts(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        for attempt in range(RETRIES + 1):
+            timeout = httpx.Timeout(request.timeout_seconds, connect=CONNECT_SECONDS)
+            body = self._body(request)
+            async with self._client.stream(
+                "POST", self._url, json=body, headers=self._headers, timeout=timeout
+            ) as response:
+                if response.status_code in RETRYABLE and attempt < RETRIES:
+                    await asyncio.sleep(_pause(response, attempt))
+                    continue
+                await self._check(response)
+                async with aclosing(_deltas(response)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+                return
+
+    def _body(self, request: ChatRequest) -> dict[str, Any]:
+        sampling = request.sampling
+        optional = {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "stop": list(sampling.stop) or None,
+            "seed": sampling.seed,
+        }
+        return {
+            "model": self._model,
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+
+    async def _check(self, response: httpx.Response) -> None:
+        if response.is_success:
+            return
+        detail = (await response.aread()).decode("utf-8", "replace")[:300]
+        status = response.status_code
+        if status in (401, 403):
+            raise ModelUnavailable(f"model {self._alias!r} refuses our credential (HTTP {status}); check its api_key")
+        if status == 404:  # noqa: PLR2004
+            raise ModelUnavailable(f"model {self._alias!r}: {self._url} does not know {self._model!r} (HTTP 404)")
+        if status in RETRYABLE:
+            raise ModelUnavailable(f"model {self._alias!r} is overloaded or broken (HTTP {status}): {detail}")
+        raise ModelRejected(f"model {self._alias!r} refused the request (HTTP {status}): {detail}")
+
+
+def _pause(response: httpx.Response, attempt: int) -> float:
+    told = response.headers.get("retry-after", "")
+    return min(MAX_PAUSE_SECONDS, float(told) if told.isdigit() else 0.5 * 2**attempt)
+
+
+async def _deltas(response: httpx.Response) -> AsyncGenerator[ChatDelta, None]:
+    """Deltas of a server-sent event stream; lines that are no JSON (keep-alives, noise) are passed over."""
+    finished = False
+    async for line in response.aiter_lines():
+        payload = line.removeprefix("data:").strip()
+        if not line.startswith("data:") or not payload:
+            continue
+        if payload == "[DONE]":
+            return
+        try:
+            delta = _delta(json.loads(payload))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        finished = finished or delta.finish_reason is not None
+        yield delta
+    if not finished:
+        raise ModelUnavailable("the model's stream ended in the middle of its answer")
+
+
+def _delta(chunk: Mapping[str, Any]) -> ChatDelta:
+    usage = chunk.get("usage")
+    counted = Usage(usage["prompt_tokens"], usage["completion_tokens"]) if usage else None
+    choices = chunk.get("choices") or []
+    if not choices:
+        return ChatDelta("", None, counted)
+    return ChatDelta(choices[0].get("delta", {}).get("content") or "", choices[0].get("finish_reason"), counted)

@@ -1,0 +1,1 @@
+"""Files to text: text formats here, all others through kreuzberg in a guarded child process."""

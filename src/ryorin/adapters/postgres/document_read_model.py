@@ -1,0 +1,123 @@
+"""Questions to the documents read model."""
+
+from __future__ import annotations
+
+from psycopg.types.json import Jsonb
+
+from ryorin.adapters.postgres.pool import Pool, Row
+from ryorin.contexts.knowledge.queries import (
+    CollectionView,
+    DocumentText,
+    DocumentView,
+    Page,
+    SearchFilter,
+    TagCount,
+    VersionView,
+)
+from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey
+from ryorin.kernel.messages import OrgId
+
+COLLECTIONS = """
+SELECT c.collection, c.description, c.created_at,
+       count(d.document) FILTER (WHERE NOT d.deleted AND d.version IS NOT NULL) AS documents,
+       COALESCE(sum(d.chunks), 0)::bigint AS chunks
+FROM document_collections c LEFT JOIN documents d USING (org_id, collection)
+WHERE c.org_id = %(org_id)s AND (%(collection)s::text IS NULL OR c.collection = %(collection)s)
+GROUP BY c.org_id, c.collection, c.description, c.created_at ORDER BY c.collection
+"""
+DOCUMENT_COLUMNS = """collection, document, version, content_hash, size_bytes, filename, media_type, language,
+    title, metadata, tags, chunks, updated_at, last_failure"""
+PAGE = f"""
+SELECT {DOCUMENT_COLUMNS} FROM documents
+WHERE org_id = %(org_id)s AND collection = %(collection)s AND NOT deleted
+  AND (%(after)s::text IS NULL OR document > %(after)s)
+  AND (%(tags)s::text[] IS NULL OR tags @> %(tags)s)
+  AND (%(metadata)s::jsonb IS NULL OR metadata @> %(metadata)s)
+  AND (%(documents)s::text[] IS NULL OR document = ANY(%(documents)s))
+ORDER BY document LIMIT %(limit)s
+"""
+DOCUMENT = f"""
+SELECT {DOCUMENT_COLUMNS} FROM documents
+WHERE org_id = %s AND collection = %s AND document = %s AND NOT deleted
+"""
+VERSIONS = """
+SELECT v.version, v.content_hash, v.size_bytes, v.filename, v.media_type, v.chunks, v.restored_from, v.created_at,
+       COALESCE(d.version = v.version, false) AS current
+FROM document_versions v LEFT JOIN documents d USING (org_id, collection, document)
+WHERE v.org_id = %s AND v.collection = %s AND v.document = %s ORDER BY v.version DESC
+"""
+TEXT = """
+SELECT v.document, v.version, s.text
+FROM document_versions v JOIN chunk_sets s ON s.org_id = v.org_id AND s.id = v.chunk_set
+JOIN documents d USING (org_id, collection, document)
+WHERE v.org_id = %(org_id)s AND v.collection = %(collection)s AND v.document = %(document)s
+  AND v.version = COALESCE(%(version)s::int, d.version)
+"""
+TAGS = """
+SELECT tag, count(*) AS documents FROM documents, unnest(tags) AS tag
+WHERE org_id = %s AND collection = %s AND NOT deleted AND version IS NOT NULL AND starts_with(tag, %s)
+GROUP BY tag ORDER BY count(*) DESC, tag
+"""
+
+
+class PostgresDocumentReadModel:
+    """The `DocumentReadModel` port."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def collections(self, org_id: OrgId) -> tuple[CollectionView, ...]:
+        """All collections of an organisation."""
+        rows = await self._pool.fetch(COLLECTIONS, {"org_id": org_id, "collection": None})
+        return tuple(CollectionView(**row) for row in rows)
+
+    async def collection(self, key: CollectionKey) -> CollectionView | None:
+        """One collection."""
+        parameters = {"org_id": key.org_id, "collection": key.collection}
+        row = await self._pool.fetch_one(COLLECTIONS, parameters)
+        return CollectionView(**row) if row else None
+
+    async def page(self, key: CollectionKey, which: SearchFilter, after: str | None, limit: int) -> Page:
+        """Documents after an id, in order of their ids."""
+        parameters = {
+            "org_id": key.org_id,
+            "collection": key.collection,
+            "after": after,
+            "tags": list(which.tags) or None,
+            "metadata": Jsonb(dict(which.metadata)) if which.metadata else None,
+            "documents": list(which.documents) or None,
+            "limit": limit + 1,
+        }
+        rows = await self._pool.fetch(PAGE, parameters)
+        documents = tuple(_document(row) for row in rows[:limit])
+        return Page(documents, documents[-1].document if len(rows) > limit else None)
+
+    async def document(self, key: DocumentKey) -> DocumentView | None:
+        """One document."""
+        row = await self._pool.fetch_one(DOCUMENT, (key.org_id, key.collection, key.document))
+        return _document(row) if row else None
+
+    async def versions(self, key: DocumentKey) -> tuple[VersionView, ...]:
+        """The versions of a document, newest first."""
+        rows = await self._pool.fetch(VERSIONS, (key.org_id, key.collection, key.document))
+        return tuple(VersionView(**row) for row in rows)
+
+    async def text(self, key: DocumentKey, version: int | None) -> DocumentText | None:
+        """The text of a version."""
+        parameters = {
+            "org_id": key.org_id,
+            "collection": key.collection,
+            "document": key.document,
+            "version": version,
+        }
+        row = await self._pool.fetch_one(TEXT, parameters)
+        return DocumentText(**row) if row else None
+
+    async def tags(self, key: CollectionKey, prefix: str) -> tuple[TagCount, ...]:
+        """Tags with a prefix, the most used first."""
+        rows = await self._pool.fetch(TAGS, (key.org_id, key.collection, prefix))
+        return tuple(TagCount(**row) for row in rows)
+
+
+def _document(row: Row) -> DocumentView:
+    return DocumentView(**{**row, "tags": tuple(row["tags"])})

@@ -1,0 +1,34 @@
+"""What makes two questions the same: everything a model's answer may depend on, and nothing else.
+
+Normalisation (version 1): line ends become \\n, white space around each message is dropped, and
+defaults are written out. Nothing inside a message is touched: a model may answer it differently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from ryorin.contexts.answers.queries import AnswerQuestion
+from ryorin.kernel.codec import to_json
+from ryorin.kernel.messages import Actor
+
+NORMALISATION = 1
+
+
+def cache_key(query: AnswerQuestion, actor: Actor) -> str:
+    """The key of a question within its organisation: SHA-256, hex."""
+    parts = {
+        "normalisation": NORMALISATION,
+        "org_id": actor.org_id,
+        "messages": [[message.role, _trimmed(message.content)] for message in query.messages],
+        "model": query.model,
+        "sampling": to_json(query.sampling),
+        "grounding": to_json(query.grounding),
+    }
+    body = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _trimmed(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()

@@ -1,0 +1,23 @@
+"""Errors of the answers context."""
+
+from __future__ import annotations
+
+from ryorin.kernel.errors import InvalidInput, NotFound, Unavailable
+
+
+class ModelNotFound(NotFound):
+    """No such model is configured."""
+
+    code = "model_not_found"
+
+
+class ModelUnavailable(Unavailable):
+    """The model did not answer, or not in time."""
+
+    code = "model_unavailable"
+
+
+class ModelRejected(InvalidInput):
+    """The model refused the request, for example because it is too long."""
+
+    code = "model_rejected"

@@ -1,0 +1,34 @@
+"""What processes use of answers: the answerers, the ports, and how questions are compared."""
+
+from ryorin.contexts.answers.domain.cache_key import cache_key
+from ryorin.contexts.answers.domain.extractive import Extract, ExtractiveAnswerer
+from ryorin.contexts.answers.domain.grounding import grounded_messages
+from ryorin.contexts.answers.domain.passages import Passage, cite, cited
+from ryorin.contexts.answers.read.ports import (
+    AnswerRows,
+    AnswerStore,
+    CachedAnswer,
+    ChatDelta,
+    ChatModel,
+    ChatRequest,
+    HotAnswers,
+    KeptAnswer,
+)
+
+__all__ = [
+    "AnswerRows",
+    "AnswerStore",
+    "CachedAnswer",
+    "ChatDelta",
+    "ChatModel",
+    "ChatRequest",
+    "Extract",
+    "ExtractiveAnswerer",
+    "HotAnswers",
+    "KeptAnswer",
+    "Passage",
+    "cache_key",
+    "cite",
+    "cited",
+    "grounded_messages",
+]

@@ -1,0 +1,125 @@
+"""What answering needs from outside: chat models, and the layers that keep answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ryorin.contexts.answers.queries import Answer, ChatMessage, SamplingOptions, Usage
+from ryorin.kernel.events import LogPosition
+from ryorin.kernel.messages import OrgId
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A model call; `timeout_seconds` bounds all of it."""
+
+    messages: tuple[ChatMessage, ...]
+    sampling: SamplingOptions
+    timeout_seconds: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatDelta:
+    """A piece of a model's answer; the last one has a finish reason, and usage if the model counts."""
+
+    text: str
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+class ChatModel(Protocol):
+    """A large language model."""
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens prompt and answer may have together."""
+        ...
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        """The answer as it is made; raises ModelUnavailable or ModelRejected. Closing it cancels the call."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, possibly estimated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CachedAnswer:
+    """An answer with what it depends on.
+
+    `probe` says what its context was found by, as the process that made it encodes it; `as_of` is the position
+    of the search index before it was asked; `lexicon_epoch` the ranking statistics it was found with.
+    """
+
+    key: str
+    org_id: OrgId
+    answer: Answer
+    collection: str | None
+    probe: bytes | None
+    lexicon_epoch: int | None
+    as_of: LogPosition
+    ttl_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer as L2 gives it: valid at least up to `valid_at`, with the statistics of `lexicon_epoch`."""
+
+    answer: Answer
+    collection: str | None
+    lexicon_epoch: int | None
+    valid_at: LogPosition
+
+
+class AnswerStore(Protocol):
+    """L2: answers that survive restarts."""
+
+    async def get(self, org_id: OrgId, key: str) -> KeptAnswer | None:
+        """A valid answer."""
+        ...
+
+    async def put(self, entry: CachedAnswer) -> LogPosition | None:
+        """Keep an answer; the position up to which it is valid, None when its collection changed meanwhile."""
+        ...
+
+
+class HotAnswers(Protocol):
+    """L1: answers in this process's memory, fed by notifications of what became invalid."""
+
+    def get(self, org_id: OrgId, key: str, at_least: LogPosition | None) -> Answer | None:
+        """An answer, unless evictions up to `at_least` may not have arrived yet."""
+        ...
+
+    def put(self, org_id: OrgId, key: str, kept: KeptAnswer) -> None:
+        """Keep an answer, unless it was evicted at a later position than it is known to be valid."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeptProbe:
+    """A cached answer's key with what its context was found by."""
+
+    key: str
+    probe: bytes
+    documents: frozenset[str]
+
+
+class AnswerRows(Protocol):
+    """Invalidations, inside the freshness projection's transaction."""
+
+    async def probes(self, org_id: OrgId, collection: str) -> Sequence[KeptProbe]:
+        """What the valid answers of a collection depend on."""
+        ...
+
+    async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None: ...
+
+    async def invalidate_collection(
+        self, org_id: OrgId, collection: str, reason: str, position: LogPosition
+    ) -> None: ...
+
+    async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> None:
+        """Note that answers made from an earlier state of the collection may no longer be kept."""
+        ...

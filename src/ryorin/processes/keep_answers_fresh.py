@@ -1,0 +1,99 @@
+"""Knowledge events to invalidations: exactly the cached answers whose context is another one now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ryorin.contexts.answers.module import AnswerRows
+from ryorin.contexts.answers.queries import FRESHNESS_MODEL
+from ryorin.contexts.knowledge.events import (
+    CollectionCreated,
+    CollectionDeleted,
+    DocumentDeleted,
+    DocumentDescribed,
+    DocumentTagged,
+    DocumentVersionIndexed,
+)
+from ryorin.contexts.knowledge.probe import Newcomer, would_change
+from ryorin.contexts.knowledge.queries import ContextProbe
+from ryorin.kernel.events import RecordedEvent
+from ryorin.kernel.messages import OrgId
+from ryorin.processes.probe_codec import decode_probe
+
+
+class ChangedChunks(Protocol):
+    """The chunks of an indexed version, as a search would meet them."""
+
+    async def newcomers(self, org_id: OrgId, event: DocumentVersionIndexed) -> Sequence[Newcomer]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What became of one document: its earlier chunks are gone, these came."""
+
+    document: str
+    newcomers: Sequence[Newcomer]
+
+
+class FreshnessProjection:
+    """Follows knowledge and invalidates answers; runs ahead of or beside the search index, never behind a hit."""
+
+    name = FRESHNESS_MODEL
+
+    def __init__(self, chunks: ChangedChunks) -> None:
+        self._chunks = chunks
+
+    async def apply(self, events: Sequence[RecordedEvent], rows: AnswerRows) -> None:
+        """Invalidate what a batch of events touches."""
+        for recorded in events:
+            org_id, position = recorded.stream.org_id, recorded.position
+            match recorded.event:
+                case DocumentVersionIndexed() as event:
+                    newcomers = await self._chunks.newcomers(org_id, event)
+                    await self._changed(recorded, event.collection, _Change(event.document, newcomers), rows)
+                case DocumentDeleted() as event:
+                    await self._changed(recorded, event.collection, _Change(event.document, ()), rows)
+                case DocumentDescribed() | DocumentTagged() as event:
+                    await self._described(recorded, event, rows)
+                case CollectionCreated() | CollectionDeleted() as event:
+                    await rows.invalidate_collection(org_id, event.collection, event.type, position)
+                    await rows.collection_changed(org_id, event.collection, position)
+
+    async def _changed(
+        self, recorded: RecordedEvent, collection: str, change: _Change, rows: AnswerRows
+    ) -> None:
+        org_id = recorded.stream.org_id
+        stale = [
+            kept.key
+            for kept in await rows.probes(org_id, collection)
+            if would_change(decode_probe(kept.probe), change.newcomers, {change.document})
+        ]
+        await self._invalidate(recorded, collection, stale, change.document, rows)
+
+    async def _described(
+        self, recorded: RecordedEvent, event: DocumentDescribed | DocumentTagged, rows: AnswerRows
+    ) -> None:
+        """Titles are shown in citations; tags and metadata matter to those who filtered by them."""
+        stale = [
+            kept.key
+            for kept in await rows.probes(recorded.stream.org_id, event.collection)
+            if _concerns(decode_probe(kept.probe), event)
+            or (isinstance(event, DocumentDescribed) and event.document in kept.documents)
+        ]
+        await self._invalidate(recorded, event.collection, stale, event.document, rows)
+
+    async def _invalidate(
+        self, recorded: RecordedEvent, collection: str, stale: Sequence[str], document: str, rows: AnswerRows
+    ) -> None:
+        org_id, position = recorded.stream.org_id, recorded.position
+        await rows.collection_changed(org_id, collection, position)
+        if stale:
+            await rows.invalidate(org_id, stale, f"{recorded.event.type}: {document}", position)
+
+
+def _concerns(probe: ContextProbe, event: DocumentDescribed | DocumentTagged) -> bool:
+    if isinstance(event, DocumentTagged):
+        return bool(probe.filter.tags)
+    return bool(probe.filter.metadata)

@@ -1,0 +1,184 @@
+"""Makes one answer without any cache: retrieve, then extract or ask a model, then cite."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from time import perf_counter
+
+from ryorin.contexts.answers.errors import ModelNotFound, ModelUnavailable
+from ryorin.contexts.answers.module import (
+    ChatModel,
+    ChatRequest,
+    Extract,
+    ExtractiveAnswerer,
+    Passage,
+    cited,
+    grounded_messages,
+)
+from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, Citation, Usage
+from ryorin.contexts.knowledge.queries import SEARCH_MODEL, SearchChunks, SearchFilter, SearchResult
+from ryorin.kernel.bus import QueryBus
+from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.events import BEGINNING, LogPosition
+from ryorin.kernel.messages import Actor
+from ryorin.kernel.ports import Clock, Ids, ReadPositions
+
+EXTRACTIVE = "extractive"
+# left for the answer when the caller sets no limit (tokens)
+ANSWER_TOKENS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What retrieval found, and the index position it had certainly seen."""
+
+    result: SearchResult | None
+    passages: tuple[Passage, ...]
+    as_of: LogPosition
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What a model has said so far."""
+
+    text: str = ""
+    finish_reason: str = "stop"
+    usage: Usage = Usage(0, 0)
+
+
+class AnswerMaker:
+    """Answers a question anew; the parts end with one that holds the whole answer."""
+
+    def __init__(
+        self,
+        models: Mapping[str, ChatModel],
+        extractive: ExtractiveAnswerer,
+        positions: ReadPositions,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._models = models
+        self._extractive = extractive
+        self._positions = positions
+        self._clock = clock
+        self._ids = ids
+
+    async def retrieve(self, query: AnswerQuestion, actor: Actor, bus: QueryBus) -> Retrieved:
+        """The passages for a question; none when it names no collection."""
+        if query.grounding is None:
+            return Retrieved(None, (), BEGINNING)
+        as_of = await self._positions.current((SEARCH_MODEL,))
+        grounding = query.grounding
+        search = SearchChunks(
+            collection=grounding.collection,
+            text=query.question[:8000],
+            top_k=grounding.top_k,
+            filter=SearchFilter(grounding.tags, grounding.metadata, grounding.documents),
+        )
+        result = await bus.ask(search, actor)
+        return Retrieved(result, _passages(result), as_of)
+
+    async def make(self, query: AnswerQuestion, retrieved: Retrieved) -> AsyncGenerator[AnswerPart, None]:
+        """Generate; raises ModelNotFound, ModelRejected, InvalidInput, and ModelUnavailable without a collection."""
+        started = perf_counter()
+        if query.model == EXTRACTIVE:
+            self._require_collection(query)
+            yield self._extracted(query, retrieved, started, degraded=())
+            return
+        model = self._models.get(query.model)
+        if model is None:
+            known = ", ".join(sorted((EXTRACTIVE, *self._models)))
+            raise ModelNotFound(f"there is no model {query.model!r}; there are {known}")
+        draft = _Draft()
+        try:
+            async with aclosing(self._generated(query, retrieved, model, draft)) as parts:
+                async for part in parts:
+                    yield part
+        except ModelUnavailable:
+            if retrieved.result is None or draft.text:
+                raise
+            yield self._extracted(query, retrieved, started, degraded=(f"model:{query.model}",))
+            return
+        citations = cited(draft.text, retrieved.passages)
+        answer = self._answer(query, retrieved, draft, citations, started)
+        yield AnswerPart("", answer)
+
+    def _require_collection(self, query: AnswerQuestion) -> None:
+        if query.grounding is None:
+            raise InvalidInput(
+                "the model 'extractive' answers from documents only: name a collection, as"
+                ' "ryorin": {"collection": NAME} in the body or as model "extractive/collection/NAME"'
+            )
+
+    async def _generated(
+        self, query: AnswerQuestion, retrieved: Retrieved, model: ChatModel, draft: _Draft
+    ) -> AsyncGenerator[AnswerPart, None]:
+        messages = query.messages
+        if query.grounding is not None:
+            budget = model.context_tokens - (query.sampling.max_tokens or ANSWER_TOKENS)
+            budget -= sum(model.count_tokens(message.content) for message in messages)
+            mark = f"documents-{secrets.token_hex(8)}"
+            messages = grounded_messages(messages, retrieved.passages, mark, budget, model.count_tokens)
+        async with aclosing(model.stream(ChatRequest(messages, query.sampling))) as deltas:
+            async for delta in deltas:
+                draft.text += delta.text
+                draft.finish_reason = delta.finish_reason or draft.finish_reason
+                draft.usage = delta.usage or draft.usage
+                if delta.text:
+                    yield AnswerPart(delta.text)
+
+    def _extracted(
+        self, query: AnswerQuestion, retrieved: Retrieved, started: float, degraded: Sequence[str]
+    ) -> AnswerPart:
+        extract: Extract = self._extractive.answer(query.question, retrieved.passages)
+        draft = _Draft(text=extract.text)
+        answer = self._answer(query, retrieved, draft, extract.citations, started, degraded, extracted=True)
+        return AnswerPart(extract.text, answer)
+
+    def _answer(
+        self,
+        query: AnswerQuestion,
+        retrieved: Retrieved,
+        draft: _Draft,
+        citations: tuple[Citation, ...],
+        started: float,
+        degraded: Sequence[str] = (),
+        extracted: bool = False,
+    ) -> Answer:
+        result = retrieved.result
+        generate = round((perf_counter() - started) * 1000, 3)
+        return Answer(
+            id=f"chatcmpl-{self._ids.new().hex}",
+            created=int(self._clock.now().timestamp()),
+            model=query.model,
+            text=draft.text,
+            finish_reason=draft.finish_reason,
+            usage=draft.usage,
+            citations=citations,
+            cache="miss",
+            position=str(retrieved.as_of),
+            stages={**(result.stages if result else {}), "generate": generate},
+            extracted=extracted,
+            grounded=result is not None,
+            degraded=(*(result.degraded if result else ()), *degraded),
+        )
+
+
+def _passages(result: SearchResult) -> tuple[Passage, ...]:
+    return tuple(
+        Passage(
+            number=number,
+            document=hit.document,
+            version=hit.version,
+            title=hit.title,
+            heading_path=hit.heading_path,
+            text=hit.text,
+            start_byte=hit.start_byte,
+            end_byte=hit.end_byte,
+            score=hit.score,
+        )
+        for number, hit in enumerate(result.hits, start=1)
+    )
