@@ -77,7 +77,7 @@ class AnswerQuestionProcess:
                 yield part
 
     async def _kept(self, key: str, actor: Actor) -> Answer | None:
-        hot = self._cache.hot.get(actor.org_id, key, None)
+        hot = self._cache.hot.get(actor.org_id, key)
         if hot is not None:
             return hot
         kept = await self._cache.store.get(actor.org_id, key)

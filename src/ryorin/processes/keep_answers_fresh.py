@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from ryorin.contexts.knowledge.events import (
     DocumentTagged,
     DocumentVersionIndexed,
 )
-from ryorin.contexts.knowledge.probe import Newcomer, would_change
+from ryorin.contexts.knowledge.probe import Newcomer, context_documents, would_change
 from ryorin.contexts.knowledge.queries import ContextProbe
 from ryorin.kernel.events import RecordedEvent
 from ryorin.kernel.messages import OrgId
@@ -58,42 +58,39 @@ class FreshnessProjection:
                 case DocumentDescribed() | DocumentTagged() as event:
                     await self._described(recorded, event, rows)
                 case CollectionCreated() | CollectionDeleted() as event:
-                    await rows.invalidate_collection(org_id, event.collection, event.type, position)
                     await rows.collection_changed(org_id, event.collection, position)
+                    await rows.invalidate_collection(org_id, event.collection, event.type, position)
 
     async def _changed(
         self, recorded: RecordedEvent, collection: str, change: _Change, rows: AnswerRows
     ) -> None:
-        org_id = recorded.stream.org_id
-        stale = [
-            kept.key
-            for kept in await rows.probes(org_id, collection)
-            if would_change(decode_probe(kept.probe), change.newcomers, {change.document})
-        ]
-        await self._invalidate(recorded, collection, stale, change.document, rows)
+        def stale(probe: ContextProbe) -> bool:
+            return would_change(probe, change.newcomers, {change.document})
+
+        await self._invalidate(recorded, collection, change.document, stale, rows)
 
     async def _described(
         self, recorded: RecordedEvent, event: DocumentDescribed | DocumentTagged, rows: AnswerRows
     ) -> None:
-        """Titles are shown in citations; tags and metadata matter to those who filtered by them."""
-        stale = [
-            kept.key
-            for kept in await rows.probes(recorded.stream.org_id, event.collection)
-            if _concerns(decode_probe(kept.probe), event)
-            or (isinstance(event, DocumentDescribed) and event.document in kept.documents)
-        ]
-        await self._invalidate(recorded, event.collection, stale, event.document, rows)
+        def stale(probe: ContextProbe) -> bool:
+            """Tags and metadata matter to those who filtered by them, titles are shown in citations."""
+            if isinstance(event, DocumentTagged):
+                return bool(probe.filter.tags)
+            return bool(probe.filter.metadata) or event.document in context_documents(probe)
+
+        await self._invalidate(recorded, event.collection, event.document, stale, rows)
 
     async def _invalidate(
-        self, recorded: RecordedEvent, collection: str, stale: Sequence[str], document: str, rows: AnswerRows
+        self,
+        recorded: RecordedEvent,
+        collection: str,
+        document: str,
+        stale: Callable[[ContextProbe], bool],
+        rows: AnswerRows,
     ) -> None:
         org_id, position = recorded.stream.org_id, recorded.position
         await rows.collection_changed(org_id, collection, position)
-        if stale:
-            await rows.invalidate(org_id, stale, f"{recorded.event.type}: {document}", position)
-
-
-def _concerns(probe: ContextProbe, event: DocumentDescribed | DocumentTagged) -> bool:
-    if isinstance(event, DocumentTagged):
-        return bool(probe.filter.tags)
-    return bool(probe.filter.metadata)
+        kept = await rows.probes(org_id, collection)
+        keys = [entry.key for entry in kept if stale(decode_probe(entry.probe))]
+        if keys:
+            await rows.invalidate(org_id, keys, f"{recorded.event.type}: {document}", position)

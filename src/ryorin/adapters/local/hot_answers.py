@@ -34,12 +34,11 @@ class MemoryHotAnswers:
         self._epochs: Cache[_Key, int] = Cache(REMEMBERED_EVICTIONS)
         # answers valid only up to here are not kept: evictions before it are forgotten
         self._floor = BEGINNING
-        self._seen = BEGINNING
         self._connected = False
 
-    def get(self, org_id: OrgId, key: str, at_least: LogPosition | None) -> Answer | None:
-        """An answer, unless evictions up to `at_least` may not have arrived yet."""
-        if not self._connected or (at_least is not None and at_least > self._seen):
+    def get(self, org_id: OrgId, key: str) -> Answer | None:
+        """An answer; None also while notifications may be missing."""
+        if not self._connected:
             return None
         entry = self._answers.get((org_id, key))
         if entry is None:
@@ -71,10 +70,6 @@ class MemoryHotAnswers:
         else:
             self._remember((org_id, _all_of(what)), LogPosition.parse(when))
 
-    def reached(self, position: LogPosition) -> None:
-        """All evictions up to a position have arrived."""
-        self._seen = max(self._seen, position)
-
     def connection(self, connected: bool) -> None:
         """Notifications begin to arrive (True) or may get lost (False): start again from nothing."""
         self._connected = connected
@@ -83,7 +78,7 @@ class MemoryHotAnswers:
     def _remember(self, key: _Key, at: LogPosition) -> None:
         if len(self._evicted) >= REMEMBERED_EVICTIONS - 1:
             self._evicted.clear()
-            self._floor = max(self._seen, at)
+            self._floor = max(self._floor, at)
         self._evicted[key] = at
 
 

@@ -176,7 +176,11 @@ async def statuses(pool: Pool) -> Sequence[ProjectionStatus]:
 
 
 class PostgresReadPositions:
-    """The `ReadPositions` port: told by notifications, checked in the table while someone waits."""
+    """The `ReadPositions` port: told by notifications, read from the table only while those may be missing.
+
+    Notifications of one transaction arrive in order. So whoever waited here for a position has also
+    been told every eviction up to it, and may trust this process's memory.
+    """
 
     CHECK_SECONDS = 0.25
 
@@ -184,11 +188,18 @@ class PostgresReadPositions:
         self._pool = pool
         self._wakeup = wakeup
         self._known: dict[str, LogPosition] = {}
+        self._listening = False
+        self._begun = False
 
     def told(self, payload: str) -> None:
         """Take a notification: the projection's name and the position it reached."""
         name, _, position = payload.partition(" ")
-        self._known[name] = LogPosition.parse(position)
+        self._known[name] = max(LogPosition.parse(position), self._known.get(name, BEGINNING))
+        self._wakeup.ring()
+
+    def connection(self, connected: bool) -> None:
+        """Notifications begin to arrive (True) or may get lost (False)."""
+        self._listening, self._begun = connected, False
         self._wakeup.ring()
 
     async def wait_for(
@@ -198,22 +209,28 @@ class PostgresReadPositions:
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         while True:
             ticket = self._wakeup.ticket()
+            if not (self._listening and self._begun):
+                await self._refresh()
             if self._reached(read_models, position):
                 return True
-            await self._refresh()
             left = deadline - asyncio.get_running_loop().time()
-            if self._reached(read_models, position) or left <= 0:
-                return self._reached(read_models, position)
+            if left <= 0:
+                return False
             await wait_for(ticket, min(left, self.CHECK_SECONDS))
 
     def _reached(self, read_models: Sequence[str], position: LogPosition) -> bool:
         return all(self._known.get(name, BEGINNING) >= position for name in read_models)
 
     async def current(self, read_models: Sequence[str]) -> LogPosition:
-        """The position that all named projections have reached."""
-        await self._refresh()
-        return min((self._known.get(name, BEGINNING) for name in read_models), default=BEGINNING)
+        """The position that all named projections have reached, as the database has it now."""
+        present = await self._positions()
+        return min((present.get(name, BEGINNING) for name in read_models), default=BEGINNING)
 
     async def _refresh(self) -> None:
-        for row in await self._pool.fetch(POSITIONS):
-            self._known[row["name"]] = LogPosition(row["transaction_id"], row["position"])
+        self._begun = self._listening
+        for name, position in (await self._positions()).items():
+            self._known[name] = max(position, self._known.get(name, BEGINNING))
+
+    async def _positions(self) -> dict[str, LogPosition]:
+        rows = await self._pool.fetch(POSITIONS)
+        return {row["name"]: LogPosition(row["transaction_id"], row["position"]) for row in rows}

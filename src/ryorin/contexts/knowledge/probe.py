@@ -64,6 +64,12 @@ def passes(which: SearchFilter, newcomer: Newcomer) -> bool:
     )
 
 
+def context_documents(probe: ContextProbe) -> frozenset[str]:
+    """The documents that the probe's context was made of."""
+    first = {identifier for identifier, _ in rank(probe.dense, probe.lexical)[: probe.top_k]}
+    return frozenset(entry.document for entry in _all_entries(probe) if entry.chunk_id in first)
+
+
 def _all_entries(probe: ContextProbe) -> list[Candidate]:
     return [entry for entries in (*probe.dense, probe.lexical) for entry in entries]
 

@@ -89,8 +89,8 @@ class AnswerStore(Protocol):
 class HotAnswers(Protocol):
     """L1: answers in this process's memory, fed by notifications of what became invalid."""
 
-    def get(self, org_id: OrgId, key: str, at_least: LogPosition | None) -> Answer | None:
-        """An answer, unless evictions up to `at_least` may not have arrived yet."""
+    def get(self, org_id: OrgId, key: str) -> Answer | None:
+        """An answer; None also while notifications may be missing."""
         ...
 
     def put(self, org_id: OrgId, key: str, kept: KeptAnswer) -> None:
@@ -104,11 +104,14 @@ class KeptProbe:
 
     key: str
     probe: bytes
-    documents: frozenset[str]
 
 
 class AnswerRows(Protocol):
-    """Invalidations, inside the freshness projection's transaction."""
+    """Invalidations, inside the freshness projection's transaction.
+
+    `collection_changed` comes first: from then on no answer made from an earlier state is kept, so
+    that `probes` shows all that were.
+    """
 
     async def probes(self, org_id: OrgId, collection: str) -> Sequence[KeptProbe]:
         """What the valid answers of a collection depend on."""

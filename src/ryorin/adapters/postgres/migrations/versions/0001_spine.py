@@ -96,7 +96,6 @@ CREATE TABLE embeddings (
     computed integer NOT NULL DEFAULT 1,
     PRIMARY KEY (org_id, model_id, passage_hash)
 );
--- ordered UUIDs are not needed: lookups are by the whole key only
 """
 
 ANSWERS = """
@@ -107,7 +106,7 @@ CREATE TABLE answers (
     collection text,
     lexicon_epoch integer,
     answer jsonb NOT NULL,
-    probe jsonb,
+    probe bytea,
     transaction_id xid8 NOT NULL,
     position bigint NOT NULL,
     created_at timestamptz NOT NULL,

@@ -1,0 +1,156 @@
+"""L2: answers in PostgreSQL, served while valid, and the rows through which they are invalidated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg.types.json import Jsonb
+
+from ryorin.adapters.postgres.notifications import Channel
+from ryorin.adapters.postgres.pool import Connection, Pool, rows_of, run
+from ryorin.contexts.answers.queries import Answer
+from ryorin.contexts.answers.read.ports import CachedAnswer, KeptAnswer, KeptProbe
+from ryorin.kernel.codec import from_json, to_json
+from ryorin.kernel.events import BEGINNING, LogPosition
+from ryorin.kernel.messages import OrgId
+
+FRESHNESS = """
+SELECT transaction_id, position FROM projection_generations WHERE name = 'answers.freshness' AND state = 'active'
+"""
+# not while invalidations are behind the index: the answer could lack what a search finds already
+GET = f"""
+SELECT a.answer, a.collection, a.lexicon_epoch, EXTRACT(epoch FROM now() - a.created_at)::float8 AS age,
+       f.transaction_id::text::bigint AS transaction_id, f.position
+FROM answers a, ({FRESHNESS}) f, projection_generations s
+WHERE a.org_id = %(org_id)s AND a.key = %(key)s AND a.invalidated_at IS NULL AND a.expires_at > now()
+  AND s.name = 'knowledge.search' AND s.state = 'active'
+  AND (a.collection IS NULL OR (
+      (f.transaction_id, f.position) >= (s.transaction_id, s.position)
+      AND a.lexicon_epoch = (SELECT lexicon_epoch FROM search_collections c
+                             WHERE c.org_id = a.org_id AND c.collection = a.collection)))
+"""
+PUT = """
+INSERT INTO answers (org_id, key, id, collection, lexicon_epoch, answer, probe, transaction_id, position,
+                     created_at, expires_at)
+VALUES (%(org_id)s, %(key)s, %(id)s, %(collection)s, %(lexicon_epoch)s, %(answer)s, %(probe)s,
+        %(transaction_id)s::text::xid8, %(position)s, now(), now() + make_interval(secs => %(ttl)s))
+ON CONFLICT (org_id, key) DO UPDATE
+SET id = excluded.id, collection = excluded.collection, lexicon_epoch = excluded.lexicon_epoch,
+    answer = excluded.answer, probe = excluded.probe, transaction_id = excluded.transaction_id,
+    position = excluded.position, created_at = excluded.created_at, expires_at = excluded.expires_at,
+    invalidated_at = NULL, invalidation = NULL
+"""
+# the row lock orders this against the freshness projection: it sees the answer, or we see its change
+LOCK_COLLECTION = """
+SELECT transaction_id::text::bigint AS transaction_id, position FROM answer_collections
+WHERE org_id = %s AND collection = %s FOR SHARE
+"""
+KNOW_COLLECTION = """
+INSERT INTO answer_collections (org_id, collection, transaction_id, position) VALUES (%s, %s, '0', 0)
+ON CONFLICT DO NOTHING
+"""
+CHANGED = """
+INSERT INTO answer_collections (org_id, collection, transaction_id, position)
+VALUES (%s, %s, %s::text::xid8, %s)
+ON CONFLICT (org_id, collection) DO UPDATE
+SET transaction_id = excluded.transaction_id, position = excluded.position
+"""
+EPOCH = "SELECT lexicon_epoch FROM search_collections WHERE org_id = %s AND collection = %s"
+PROBES = """
+SELECT key, probe FROM answers
+WHERE org_id = %s AND collection = %s AND invalidated_at IS NULL AND expires_at > now() AND probe IS NOT NULL
+"""
+INVALIDATE = """
+UPDATE answers SET invalidated_at = now(), invalidation = %s
+WHERE org_id = %s AND key = ANY(%s) AND invalidated_at IS NULL
+"""
+INVALIDATE_COLLECTION = """
+UPDATE answers SET invalidated_at = now(), invalidation = %s
+WHERE org_id = %s AND collection = %s AND invalidated_at IS NULL
+"""
+PURGE = "DELETE FROM answers WHERE expires_at < now() OR invalidated_at < now() - interval '1 hour'"
+NOTIFY = "SELECT pg_notify(%s, %s)"
+
+
+class PostgresAnswerStore:
+    """The `AnswerStore` port."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def get(self, org_id: OrgId, key: str) -> KeptAnswer | None:
+        """A valid answer."""
+        row = await self._pool.fetch_one(GET, {"org_id": org_id, "key": key})
+        if row is None:
+            return None
+        answer: Answer = from_json(Answer, {**row["answer"], "age_seconds": round(row["age"], 3)})
+        valid_at = LogPosition(row["transaction_id"], row["position"])
+        return KeptAnswer(answer, row["collection"], row["lexicon_epoch"], valid_at)
+
+    async def put(self, entry: CachedAnswer) -> LogPosition | None:
+        """Keep an answer, unless its collection or its ranking changed since it was asked for."""
+        async with self._pool.transaction() as connection:
+            if entry.collection is not None and await self._overtaken(connection, entry):
+                return None
+            parameters = {
+                "org_id": entry.org_id,
+                "key": entry.key,
+                "id": entry.answer.id,
+                "collection": entry.collection,
+                "lexicon_epoch": entry.lexicon_epoch,
+                "answer": Jsonb(to_json(entry.answer)),
+                "probe": entry.probe,
+                "transaction_id": str(entry.as_of.transaction_id),
+                "position": entry.as_of.position,
+                "ttl": entry.ttl_seconds,
+            }
+            await run(connection, PUT, parameters)
+            statement = FRESHNESS.replace("SELECT transaction_id", "SELECT transaction_id::text::bigint AS transaction_id")
+            rows = await rows_of(connection, statement)
+        reached = LogPosition(rows[0]["transaction_id"], rows[0]["position"]) if rows else BEGINNING
+        return max(entry.as_of, reached)
+
+    async def _overtaken(self, connection: Connection, entry: CachedAnswer) -> bool:
+        collection = (entry.org_id, entry.collection)
+        await run(connection, KNOW_COLLECTION, collection)
+        changed = (await rows_of(connection, LOCK_COLLECTION, collection))[0]
+        if LogPosition(changed["transaction_id"], changed["position"]) > entry.as_of:
+            return True
+        epoch = await rows_of(connection, EPOCH, collection)
+        return not epoch or epoch[0]["lexicon_epoch"] != entry.lexicon_epoch
+
+    async def purge(self) -> int:
+        """Drop answers that can never be served again; how many."""
+        return await self._pool.execute(PURGE)
+
+
+class PostgresAnswerRows:
+    """The `AnswerRows` port on one connection; it has one table for all generations."""
+
+    def __init__(self, connection: Connection, generation: int) -> None:
+        self._connection = connection
+
+    async def probes(self, org_id: OrgId, collection: str) -> Sequence[KeptProbe]:
+        """What the valid answers of a collection depend on."""
+        rows = await rows_of(self._connection, PROBES, (org_id, collection))
+        return [KeptProbe(row["key"], bytes(row["probe"])) for row in rows]
+
+    async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None:
+        """Invalidate answers, and tell every process's memory."""
+        await run(self._connection, INVALIDATE, (reason[:500], org_id, list(keys)))
+        for key in keys:
+            payload = f"key\x1f{org_id}\x1f{key}\x1f{position}"
+            await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
+
+    async def invalidate_collection(
+        self, org_id: OrgId, collection: str, reason: str, position: LogPosition
+    ) -> None:
+        """Invalidate all answers of a collection, and tell every process's memory."""
+        await run(self._connection, INVALIDATE_COLLECTION, (reason[:500], org_id, collection))
+        payload = f"collection\x1f{org_id}\x1f{collection}\x1f{position}"
+        await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
+
+    async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> None:
+        """Note the newest change of a collection; locks its row until the transaction ends."""
+        parameters = (org_id, collection, str(position.transaction_id), position.position)
+        await run(self._connection, CHANGED, parameters)

@@ -1,0 +1,1 @@
+"""Identity: organisations, users, API keys, and who a credential belongs to."""

@@ -1,0 +1,97 @@
+"""Who a credential belongs to, and when none is needed."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import datetime, timedelta
+
+from ryorin.contexts.identity.read.ports import KeyDirectory, StoredKey
+from ryorin.contexts.identity.secrets import matches, split_key
+from ryorin.kernel.errors import InvalidInput, Unauthenticated
+from ryorin.kernel.messages import Actor, OrgId, Scope
+from ryorin.kernel.ports import Clock
+
+LOCAL_ORGANISATION = OrgId("local")
+LOCAL_ADMINISTRATOR = Actor(LOCAL_ORGANISATION, "local-administrator", frozenset({Scope.ADMIN}))
+# how long a found key is believed without asking again: a revoked key may work this much longer
+MEMORY = timedelta(seconds=1)
+# last use is for people: once a minute is enough
+USE_NOTED = timedelta(minutes=1)
+MAX_REMEMBERED = 10_000
+
+
+class Authenticator:
+    """Turns a bearer token into an actor; remembers what it found for a second."""
+
+    def __init__(self, directory: KeyDirectory, clock: Clock, *, local: bool) -> None:
+        self._directory = directory
+        self._clock = clock
+        self._local = local
+        self._known: dict[str, tuple[datetime, Actor]] = {}
+        self._used: dict[str, datetime] = {}
+        self._open_until: datetime | None = None
+
+    async def __call__(self, credential: str | None) -> Actor:
+        """The actor behind a token (None: no credential came); raises Unauthenticated."""
+        now = self._clock.now()
+        if credential is None:
+            return await self._without_credential(now)
+        known = self._known.get(credential)
+        if known is not None and now - known[0] < MEMORY:
+            return known[1]
+        actor = await self._find(credential, now)
+        if len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        self._known[credential] = (now, actor)
+        return actor
+
+    async def _without_credential(self, now: datetime) -> Actor:
+        if self._open_until is not None and now < self._open_until:
+            return LOCAL_ADMINISTRATOR
+        if self._local and not await self._directory.any_usable():
+            self._open_until = now + MEMORY
+            return LOCAL_ADMINISTRATOR
+        raise Unauthenticated("send an API key as 'Authorization: Bearer ryo_...'")
+
+    async def _find(self, credential: str, now: datetime) -> Actor:
+        parts = split_key(credential)
+        key = await self._directory.find(parts[0]) if parts else None
+        if parts is None or key is None or not matches(parts[1], key.secret_hash):
+            # clients must send some key: on an open local server any will do
+            if self._local and not await self._directory.any_usable():
+                return LOCAL_ADMINISTRATOR
+            raise Unauthenticated("the API key is not known; create one with `ryorin keys create`")
+        self._check(key, now)
+        await self._note_use(key, now)
+        return Actor(key.org_id, f"key:{key.prefix}", frozenset(key.scopes))
+
+    def _check(self, key: StoredKey, now: datetime) -> None:
+        if key.revoked_at is not None:
+            raise Unauthenticated(f"the API key {key.prefix} was revoked")
+        if key.expires_at is not None and key.expires_at <= now:
+            raise Unauthenticated(f"the API key {key.prefix} has expired; create a new one")
+
+    async def _note_use(self, key: StoredKey, now: datetime) -> None:
+        noted = self._used.get(key.prefix)
+        if noted is None or now - noted > USE_NOTED:
+            self._used[key.prefix] = now
+            await self._directory.note_use(key.org_id, key.prefix, now)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server bound to `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_exposure(host: str, *, keys_exist: bool) -> None:
+    """Raise InvalidInput when a server would be open to others without anybody having to say who they are."""
+    if not is_loopback(host) and not keys_exist:
+        raise InvalidInput(
+            f"the server refuses to listen on {host} without authentication: create a key first with"
+            " `ryorin keys create --label NAME`, or bind to 127.0.0.1"
+        )

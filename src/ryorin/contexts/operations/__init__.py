@@ -1,0 +1,1 @@
+"""Operations: what people and programs see and do of commands and projections."""
