@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
-from ryorin.kernel.commands import CommandRecord, CommandState, Envelope
+from ryorin.kernel.commands import CommandRecord, Envelope
 from ryorin.kernel.consistency import EVENTUAL, Consistency, ensure
 from ryorin.kernel.errors import Conflict, Forbidden, IdempotencyKeyReused, RyorinError
-from ryorin.kernel.execution import CommandExecutor, Handlers
+from ryorin.kernel.execution import CommandExecutor
 from ryorin.kernel.messages import Actor, Command, CommandId, Query
 from ryorin.kernel.ports import CommandLog, Ids, ReadPositions, Telemetry
 
@@ -47,7 +47,7 @@ class CommandBus:
         middleware: Sequence[CommandMiddleware] = (),
     ) -> None:
         self._log = log
-        self._executor = executor
+        self.executor = executor
         self._ids = ids
         self._telemetry = telemetry
         self._send: Step = self._dispatch
@@ -116,7 +116,7 @@ class CommandBus:
     async def _dispatch(self, envelope: Envelope) -> Receipt:
         if envelope.command.queued:
             return Receipt(await self._log.accept(envelope))
-        return Receipt(await self._executor.run_inline(envelope))
+        return Receipt(await self.executor.run_inline(envelope))
 
 
 def _wrapped(outer: CommandMiddleware, inner: Step) -> Step:
@@ -129,14 +129,22 @@ def _wrapped(outer: CommandMiddleware, inner: Step) -> Step:
 class QueryBus:
     """Answers queries: authorise, validate, wait for the token, measure; then the one handler."""
 
-    def __init__(self, handlers: QueryHandlers, positions: ReadPositions, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        handlers: QueryHandlers,
+        positions: ReadPositions,
+        telemetry: Telemetry,
+        streams: QueryHandlers | None = None,
+    ) -> None:
         self._handlers = handlers
+        self._streams = streams or {}
         self._positions = positions
         self._telemetry = telemetry
 
     async def ask(self, query: Query[R], actor: Actor, consistency: Consistency = EVENTUAL) -> R:
         """Answer a query; raises Forbidden, InvalidInput, StaleRead, or what the handler refuses with."""
-        handler = await self._admit(query, actor, consistency)
+        await self._admit(query, actor, consistency)
+        handler = self._handlers[type(query)]
         started, outcome = perf_counter(), "ok"
         try:
             with self._telemetry.span("query.ask", {"query": query.name}):
@@ -148,33 +156,29 @@ class QueryBus:
             self._observe(query, started, outcome)
 
     async def stream(
-        self, query: Query[R], actor: Actor, consistency: Consistency = EVENTUAL
-    ) -> AsyncIterator[R]:
+        self, query: Query[Any], actor: Actor, consistency: Consistency = EVENTUAL
+    ) -> AsyncGenerator[Any, None]:
         """Answer piece by piece; raises as `ask` before the first piece, and closes the handler early."""
-        handler = await self._admit(query, actor, consistency)
+        await self._admit(query, actor, consistency)
+        handler = self._streams[type(query)]
         started, outcome = perf_counter(), "ok"
         try:
             async with aclosing(handler(query, actor)) as pieces:
                 async for piece in pieces:
-                    yield cast(R, piece)
+                    yield piece
         except RyorinError as error:
             outcome = error.code
             raise
         finally:
             self._observe(query, started, outcome)
 
-    async def _admit(
-        self, query: Query[Any], actor: Actor, consistency: Consistency
-    ) -> Callable[[Any, Actor], Any]:
+    async def _admit(self, query: Query[Any], actor: Actor, consistency: Consistency) -> None:
         authorised(actor, query)
         query.validate()
         if consistency.token is not None:
             await ensure(self._positions, query.read_models, consistency)
-        return self._handlers[type(query)]
 
     def _observe(self, query: Query[Any], started: float, outcome: str) -> None:
         elapsed = perf_counter() - started
         self._telemetry.observe("ryorin_query_duration_seconds", elapsed, query=query.name, outcome=outcome)
 
-
-__all__ = ["CommandBus", "CommandMiddleware", "CommandState", "Handlers", "QueryBus", "Receipt", "authorised"]

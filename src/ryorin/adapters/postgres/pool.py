@@ -29,7 +29,9 @@ class Pool:
             max_size=max_size,
             timeout=ACQUIRE_SECONDS,
             open=False,
-            kwargs={"row_factory": dict_row, "autocommit": True, "application_name": "ryorin"},
+            # not among the arguments: Procrastinate opens a listening connection with those and its own autocommit
+            configure=_autocommit,
+            kwargs={"row_factory": dict_row, "application_name": "ryorin"},
         )
 
     async def open(self) -> None:
@@ -81,6 +83,10 @@ class Pool:
         """Run one statement; the number of rows it touched."""
         async with self.connection() as connection:
             return await run(connection, query, parameters)
+
+
+async def _autocommit(connection: Connection) -> None:
+    await connection.set_autocommit(True)
 
 
 async def run(connection: Connection, query: str, parameters: Parameters = None) -> int:

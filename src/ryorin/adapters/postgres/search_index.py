@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ from ryorin.adapters.postgres.vectors import sparse_literal, vector_literals
 from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
 from ryorin.contexts.knowledge.queries import SearchFilter, SimilarDocument
 from ryorin.contexts.knowledge.read.ports import ChunkRow, CollectionKey, DocumentKey, IndexState, Scored
+from ryorin.kernel.together import together
 
 # pgvector's bound on hnsw.ef_search
 MAX_EF_SEARCH = 1000
@@ -42,7 +42,7 @@ SELECT c.chunk_id, d.document, -(c.vector <#> %(vector)s::halfvec) AS score FROM
 ORDER BY c.vector <#> %(vector)s::halfvec LIMIT %(limit)s
 """
 # "+ 0" keeps the planner from answering with the approximate index
-EXACT_FILTERED = NEAREST_FILTERED.replace("::halfvec LIMIT", "::halfvec + 0 LIMIT")
+EXACT_FILTERED = NEAREST_FILTERED.replace("ORDER BY c.vector <#> %(vector)s::halfvec", "ORDER BY (c.vector <#> %(vector)s::halfvec) + 0")
 LEXICAL = f"""
 SELECT c.chunk_id, d.document, -(c.weights <#> %(weights)s::sparsevec) AS score FROM {CURRENT}
   AND c.terms && %(terms)s::integer[]
@@ -86,7 +86,7 @@ class PostgresChunkIndex:
 
     async def nearest(self, vectors: NDArray[np.float32], limit: int) -> tuple[tuple[Scored, ...], ...]:
         """Stage 1: pure HNSW over the whole index, one list per vector, each on its own connection."""
-        async with asyncio.TaskGroup() as group:
+        async with together() as group:
             searches = [
                 group.create_task(self._nearest_one(literal, limit)) for literal in vector_literals(vectors)
             ]

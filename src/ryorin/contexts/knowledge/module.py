@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ryorin.contexts.knowledge import commands, queries
+from ryorin.contexts.knowledge.domain.lexical import analyse
+from ryorin.contexts.knowledge.domain.sentences import split_sentences
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.read.document_queries import DocumentQueries
 from ryorin.contexts.knowledge.read.embed_texts import EmbedTextsHandler
 from ryorin.contexts.knowledge.read.ports import ChunkIndex, DocumentReadModel
+from ryorin.contexts.knowledge.read.projections import DocumentsProjection, SearchProjection
 from ryorin.contexts.knowledge.read.search_chunks import SearchChunksHandler
 from ryorin.contexts.knowledge.read.similar_documents import FindSimilarDocumentsHandler
 from ryorin.contexts.knowledge.write.create_collection import CreateCollectionHandler
@@ -25,6 +28,18 @@ from ryorin.contexts.knowledge.write.tag_document import TagDocumentHandler
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
 from ryorin.kernel.ports import EventStore
+
+__all__ = [
+    "DocumentsProjection",
+    "PassageEmbedder",
+    "ReadPorts",
+    "SearchProjection",
+    "WritePorts",
+    "analyse",
+    "command_handlers",
+    "query_handlers",
+    "split_sentences",
+]
 
 
 @dataclass(frozen=True, slots=True)

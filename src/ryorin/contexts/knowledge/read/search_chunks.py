@@ -33,6 +33,7 @@ from ryorin.contexts.knowledge.read.dense_plan import DenseCandidates, DensePlan
 from ryorin.contexts.knowledge.read.ports import ChunkIndex, ChunkRow, CollectionKey, IndexState
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import Actor
+from ryorin.kernel.together import together
 
 # candidates of each list that take part in fusion; more changed no figure of benchmarks/quality.py
 LIST_LIMIT = 50
@@ -72,7 +73,7 @@ class SearchChunksHandler:
             raise CollectionNotFound(f"there is no collection {query.collection!r}")
         watch = _Stopwatch()
         limit = max(LIST_LIMIT, query.top_k * LISTS_PER_HIT)
-        async with asyncio.TaskGroup() as group:
+        async with together() as group:
             dense_task = group.create_task(self._dense(query, key, state, limit, watch))
             lexical_task = group.create_task(self._lexical(query, key, limit, watch))
         (vectors, dense), lexical = dense_task.result(), lexical_task.result()

@@ -1,0 +1,65 @@
+"""The metric registry: every metric is declared here, with its labels and its unit in its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+COUNTERS = {
+    "ryorin_command_attempts_total": ("Attempts at commands by outcome", ("command", "outcome")),
+    "ryorin_projection_errors_total": ("Batches that a projection could not apply", ("projection",)),
+    "ryorin_cache_requests_total": ("Answers by the layer they came from", ("layer",)),
+}
+HISTOGRAMS = {
+    "ryorin_command_duration_seconds": ("Time of one attempt at a command", ("command",)),
+    "ryorin_query_duration_seconds": ("Time of a query", ("query", "outcome")),
+}
+GAUGES = {
+    "ryorin_queue_depth": ("Commands that have not ended", ("queue",)),
+    "ryorin_queue_oldest_age_seconds": ("Age of the oldest command that has not ended", ("queue",)),
+    "ryorin_commands_dead": ("Commands waiting for a person", ()),
+    "ryorin_projection_lag_events": ("Events a projection has not applied", ("projection",)),
+}
+
+
+class PrometheusMetrics:
+    """Counts and observes into one registry."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._counters = {
+            name: Counter(name, text, labels, registry=self._registry) for name, (text, labels) in COUNTERS.items()
+        }
+        self._histograms = {
+            name: Histogram(name, text, labels, registry=self._registry, buckets=SECONDS)
+            for name, (text, labels) in HISTOGRAMS.items()
+        }
+        self._gauges = {
+            name: Gauge(name, text, labels, registry=self._registry) for name, (text, labels) in GAUGES.items()
+        }
+        # finding a labelled child costs more than counting: a cached answer pays for it once
+        self._counter = lru_cache(maxsize=1024)(lambda name, *values: self._counters[name].labels(*values))
+        self._histogram = lru_cache(maxsize=1024)(lambda name, *values: self._histograms[name].labels(*values))
+
+    def count(self, name: str, **labels: str) -> None:
+        """Add one to a counter."""
+        self._counter(name, *(labels[label] for label in COUNTERS[name][1])).inc()
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Add one observation to a histogram."""
+        self._histogram(name, *(labels[label] for label in HISTOGRAMS[name][1])).observe(value)
+
+    def set_gauge(self, name: str, values: Mapping[Any, float]) -> None:
+        """Replace all values of a gauge; the keys are tuples of its labels' values."""
+        gauge = self._gauges[name]
+        gauge.clear()
+        for labels, value in values.items():
+            (gauge.labels(*labels) if labels else gauge).set(value)
+
+    def render(self) -> bytes:
+        """All figures in Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,72 @@
+"""What a process does besides answering: listen, work, project, sweep and tidy; each until it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import Any
+
+from ryorin.adapters.postgres.answers import PostgresAnswerStore
+from ryorin.bootstrap.settings import Settings
+from ryorin.bootstrap.wiring.foundation import Foundation
+from ryorin.bootstrap.wiring.projections import Projections
+from ryorin.kernel.errors import Unavailable
+from ryorin.kernel.execution import CommandExecutor
+
+logger = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 3.0
+TIDY_SECONDS = 600.0
+RESTART_SECONDS = 1.0
+QUEUES = ("interactive", "ingest")
+
+
+class Role(StrEnum):
+    """What a process may be asked to do."""
+
+    HTTP = "http"
+    WORKER = "worker"
+    PROJECTIONS = "projections"
+
+
+@asynccontextmanager
+async def background_work(
+    base: Foundation, projections: Projections, executor: CommandExecutor, settings: Settings, roles: frozenset[Role]
+) -> AsyncIterator[None]:
+    """Run the roles' tasks beside the caller; they are cancelled and awaited at the end."""
+    jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"notifications": base.notifications.run}
+    if Role.WORKER in roles:
+        jobs["worker"] = lambda: base.queue.work(executor.run_queued, QUEUES, settings.worker.concurrency)
+        jobs["sweeper"] = lambda: _repeat(base.log.sweep, SWEEP_SECONDS)
+    if Role.PROJECTIONS in roles:
+        jobs |= {name: runner.run for name, runner in projections.runners.items()}
+        jobs["tidying"] = lambda: _repeat(PostgresAnswerStore(base.pool).purge, TIDY_SECONDS)
+    tasks = [asyncio.create_task(_supervise(name, job), name=name) for name, job in jobs.items()]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _supervise(name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Start a job again when it fails: a database that was away comes back."""
+    while True:
+        try:
+            await job()
+        except Exception:  # no failure of one job may stop the others; it is logged and tried again
+            logger.exception("background job %s failed; it starts again", name)
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _repeat(action: Callable[[], Awaitable[object]], seconds: float) -> None:
+    while True:
+        try:
+            await action()
+        except Unavailable as error:
+            logger.warning("%s", error.detail)
+        await asyncio.sleep(seconds)

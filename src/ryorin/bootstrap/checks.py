@@ -1,0 +1,71 @@
+"""Looks at every dependency, for `ryorin doctor` and /readyz."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+
+from ryorin.adapters.llamacpp.chat import bundled_model
+from ryorin.adapters.postgres.projections import statuses
+from ryorin.bootstrap.settings import MEGABYTE, Settings
+from ryorin.bootstrap.wiring.foundation import Foundation
+from ryorin.contexts.knowledge.embedding import EmbeddingEngine
+from ryorin.entrypoints.services import Check
+from ryorin.kernel.errors import Unavailable
+
+MIN_FREE_BYTES = 500 * MEGABYTE
+VERSIONS = """
+SELECT current_setting('server_version') AS server, (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector
+"""
+
+
+class Checks:
+    """Database, disk, embeddings, bundled model and projections."""
+
+    def __init__(self, base: Foundation, engine: EmbeddingEngine, settings: Settings) -> None:
+        self._base = base
+        self._engine = engine
+        self._settings = settings
+
+    async def run(self) -> Sequence[Check]:
+        """All checks, the failing ones with a remedy."""
+        return [await self._database(), self._disk(), await self._embedding(), self._model(), *await self._projections()]
+
+    async def _database(self) -> Check:
+        try:
+            row = await self._base.pool.fetch_one(VERSIONS)
+        except Unavailable as error:
+            return Check("database", False, error.detail, "start PostgreSQL, or unset RYORIN_DATABASE_URL to use the embedded one")
+        kind = "external" if self._settings.database_url else "embedded"
+        return Check("database", True, f"PostgreSQL {row['server']} ({kind}), pgvector {row['vector']}" if row else "")
+
+    def _disk(self) -> Check:
+        free = shutil.disk_usage(self._settings.data_dir).free
+        detail = f"{self._settings.data_dir}: {free / MEGABYTE / 1024:.1f} GB free"
+        return Check("disk", free > MIN_FREE_BYTES, detail, "free some space, or set RYORIN_DATA_DIR to a larger disk")
+
+    async def _embedding(self) -> Check:
+        vector = await asyncio.to_thread(self._engine.embed_queries, ["ryorin"])
+        detail = f"{self._engine.model_id}, {vector.shape[1]} dimensions"
+        return Check("embedding", vector.shape == (1, self._engine.dimensions), detail)
+
+    def _model(self) -> Check:
+        path = bundled_model()
+        return Check("model smollm2", path.is_file(), str(path.name), "reinstall with `make setup`")
+
+    async def _projections(self) -> list[Check]:
+        try:
+            found = await statuses(self._base.pool)
+        except Unavailable:
+            return []  # the database check above tells already
+        return [
+            Check(
+                f"projection {status.name}",
+                status.error is None,
+                status.error or f"generation {status.generation}, {status.lag} events behind",
+                f"see the log, then `ryorin projections rebuild {status.name}`",
+            )
+            for status in found
+            if status.state == "active"
+        ]

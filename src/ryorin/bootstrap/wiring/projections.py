@@ -1,0 +1,62 @@
+"""Wires the projections with their stores on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ryorin.adapters.postgres.answers import PostgresAnswerRows
+from ryorin.adapters.postgres.changed_chunks import PostgresChangedChunks
+from ryorin.adapters.postgres.document_rows import SCHEMA as DOCUMENTS_SCHEMA
+from ryorin.adapters.postgres.document_rows import PostgresDocumentRows
+from ryorin.adapters.postgres.identity import SCHEMA as KEYS_SCHEMA
+from ryorin.adapters.postgres.identity import PostgresKeyRows
+from ryorin.adapters.postgres.pool import Connection
+from ryorin.adapters.postgres.projections import PostgresProjectionStore, Schema
+from ryorin.adapters.postgres.search_rows import PostgresSearchRows, search_schema
+from ryorin.bootstrap.wiring.foundation import Foundation
+from ryorin.contexts.identity.module import KeysProjection
+from ryorin.contexts.knowledge.embedding import EmbeddingEngine
+from ryorin.contexts.knowledge.module import DocumentsProjection, SearchProjection
+from ryorin.kernel.projection import Projection, ProjectionRunner
+from ryorin.processes.keep_answers_fresh import FreshnessProjection
+
+# a search batch writes an HNSW index: small ones keep tokens and other readers of the log waiting less
+SEARCH_BATCH = 16
+BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Projections:
+    """Every projection's store and runner."""
+
+    stores: Sequence[PostgresProjectionStore[Any]]
+    runners: dict[str, ProjectionRunner[Any]]
+
+
+def build_projections(base: Foundation, engine: EmbeddingEngine) -> Projections:
+    """All projections, each with its store."""
+    stores: list[PostgresProjectionStore[Any]] = []
+    runners: dict[str, ProjectionRunner[Any]] = {}
+
+    def add(
+        projection: Projection[Any], schema: Schema, rows: Callable[[Connection, int], Any], batch: int
+    ) -> None:
+        store = PostgresProjectionStore(base.pool, projection.name, schema, rows)
+        stores.append(store)
+        runners[projection.name] = ProjectionRunner(projection, store, base.events, base.telemetry, batch)
+
+    model_id = engine.model_id
+    add(KeysProjection(), KEYS_SCHEMA, PostgresKeyRows, BATCH)
+    add(DocumentsProjection(), DOCUMENTS_SCHEMA, PostgresDocumentRows, BATCH)
+    add(
+        SearchProjection(),
+        search_schema(engine.dimensions),
+        lambda connection, generation: PostgresSearchRows(connection, generation, model_id),
+        SEARCH_BATCH,
+    )
+    chunks = PostgresChangedChunks(base.pool, model_id)
+    # its rows are the cache itself, which has no generations
+    add(FreshnessProjection(chunks), Schema("", ()), PostgresAnswerRows, SEARCH_BATCH)
+    return Projections(stores, runners)
