@@ -183,7 +183,9 @@ async def _query_bus(
 def _uploader(settings: Settings, blobs: LocalBlobStore) -> Uploader:
     async def upload(actor: Actor, content: AsyncIterator[bytes]) -> StoredContent:
         if not actor.may(Scope.KNOWLEDGE_WRITE):
-            raise Forbidden(f"uploads need the scope {Scope.KNOWLEDGE_WRITE.value!r}, which this credential lacks")
+            raise Forbidden(
+                f"uploads need the scope {Scope.KNOWLEDGE_WRITE.value!r}, which this credential lacks"
+            )
         return await blobs.put(actor.org_id, content, settings.max_upload_bytes)
 
     return upload

@@ -34,7 +34,11 @@ class Role(StrEnum):
 
 @asynccontextmanager
 async def background_work(
-    base: Foundation, projections: Projections, executor: CommandExecutor, settings: Settings, roles: frozenset[Role]
+    base: Foundation,
+    projections: Projections,
+    executor: CommandExecutor,
+    settings: Settings,
+    roles: frozenset[Role],
 ) -> AsyncIterator[None]:
     """Run the roles' tasks beside the caller; they are cancelled and awaited at the end."""
     jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"notifications": base.notifications.run}

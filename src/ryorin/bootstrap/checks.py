@@ -30,20 +30,35 @@ class Checks:
 
     async def run(self) -> Sequence[Check]:
         """All checks, the failing ones with a remedy."""
-        return [await self._database(), self._disk(), await self._embedding(), self._model(), *await self._projections()]
+        return [
+            await self._database(),
+            self._disk(),
+            await self._embedding(),
+            self._model(),
+            *await self._projections(),
+        ]
 
     async def _database(self) -> Check:
         try:
             row = await self._base.pool.fetch_one(VERSIONS)
         except Unavailable as error:
-            return Check("database", False, error.detail, "start PostgreSQL, or unset RYORIN_DATABASE_URL to use the embedded one")
+            return Check(
+                "database",
+                False,
+                error.detail,
+                "start PostgreSQL, or unset RYORIN_DATABASE_URL to use the embedded one",
+            )
         kind = "external" if self._settings.database_url else "embedded"
-        return Check("database", True, f"PostgreSQL {row['server']} ({kind}), pgvector {row['vector']}" if row else "")
+        return Check(
+            "database", True, f"PostgreSQL {row['server']} ({kind}), pgvector {row['vector']}" if row else ""
+        )
 
     def _disk(self) -> Check:
         free = shutil.disk_usage(self._settings.data_dir).free
         detail = f"{self._settings.data_dir}: {free / MEGABYTE / 1024:.1f} GB free"
-        return Check("disk", free > MIN_FREE_BYTES, detail, "free some space, or set RYORIN_DATA_DIR to a larger disk")
+        return Check(
+            "disk", free > MIN_FREE_BYTES, detail, "free some space, or set RYORIN_DATA_DIR to a larger disk"
+        )
 
     async def _embedding(self) -> Check:
         vector = await asyncio.to_thread(self._engine.embed_queries, ["ryorin"])

@@ -23,6 +23,8 @@ class Figures:
         )
         dead = await pool.fetch_one(DEAD)
         metrics.set_gauge("ryorin_commands_dead", {(): dead["dead"] if dead else 0})
-        lags = {(status.name,): float(status.lag) for status in await statuses(pool) if status.state == "active"}
+        lags = {
+            (status.name,): float(status.lag) for status in await statuses(pool) if status.state == "active"
+        }
         metrics.set_gauge("ryorin_projection_lag_events", lags)
         return metrics.render()

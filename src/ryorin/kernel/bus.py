@@ -32,7 +32,9 @@ class Receipt:
 def authorised(actor: Actor, message: Command | Query[Any]) -> None:
     """Raise Forbidden unless the actor's credential has the message's scope."""
     if not actor.may(message.scope):
-        raise Forbidden(f"{message.name} needs the scope {message.scope.value!r}, which this credential lacks")
+        raise Forbidden(
+            f"{message.name} needs the scope {message.scope.value!r}, which this credential lacks"
+        )
 
 
 class CommandBus:
@@ -181,4 +183,3 @@ class QueryBus:
     def _observe(self, query: Query[Any], started: float, outcome: str) -> None:
         elapsed = perf_counter() - started
         self._telemetry.observe("ryorin_query_duration_seconds", elapsed, query=query.name, outcome=outcome)
-

@@ -36,7 +36,9 @@ class LogPosition:
         left, dash, right = token.partition("-")
         # 19 digits: both halves are 64-bit numbers in the log
         if not (dash and _is_number(left) and _is_number(right)):
-            raise InvalidInput(f"{token[:60]!r} is not a consistency token; send back the one a write gave you")
+            raise InvalidInput(
+                f"{token[:60]!r} is not a consistency token; send back the one a write gave you"
+            )
         return cls(int(left), int(right))
 
 

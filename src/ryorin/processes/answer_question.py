@@ -94,8 +94,10 @@ class AnswerQuestionProcess:
             async for part in parts:
                 if part.answer is not None and key is not None:
                     await self._keep(key, query, actor, retrieved, part.answer)
-                yield part if key is not None or part.answer is None else replace(
-                    part, answer=replace(part.answer, cache="bypass")
+                yield (
+                    part
+                    if key is not None or part.answer is None
+                    else replace(part, answer=replace(part.answer, cache="bypass"))
                 )
 
     async def _keep(

@@ -43,7 +43,11 @@ class MemoryHotAnswers:
         entry = self._answers.get((org_id, key))
         if entry is None:
             return None
-        return replace(entry.answer, cache="l1", age_seconds=round(entry.answer.age_seconds + monotonic() - entry.kept_at, 3))
+        return replace(
+            entry.answer,
+            cache="l1",
+            age_seconds=round(entry.answer.age_seconds + monotonic() - entry.kept_at, 3),
+        )
 
     def put(self, org_id: OrgId, key: str, kept: KeptAnswer) -> None:
         """Keep an answer, unless it was evicted after the position at which it was known to be valid."""

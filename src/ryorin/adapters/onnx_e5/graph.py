@@ -85,7 +85,11 @@ def _embeddings(builder: _Builder, model: ModelFile) -> str:
     scales = builder.node("Gather", ["word.scale", "ids"], "word.scales")
     words = builder.node("Mul", [wide, scales], "words")
     shape = builder.node("Shape", ["ids"], "ids.shape")
-    length = builder.node("Slice", [shape, builder.constant("one", np.array([1])), builder.constant("two", np.array([2]))], "length")
+    length = builder.node(
+        "Slice",
+        [shape, builder.constant("one", np.array([1])), builder.constant("two", np.array([2]))],
+        "length",
+    )
     places = builder.node("Slice", ["place", builder.constant("zero", np.array([0])), length], "places")
     total = builder.node("Add", [words, places], "embedded")
     weight = builder.constant("emb.ln.w", model.vector("emb.ln.w"))
@@ -105,7 +109,9 @@ def _layer(builder: _Builder, model: ModelFile, layer: int, state: str) -> str:
         context, model.matrix(f"{at}.ao.w", sizes.hidden), model.vector(f"{at}.ao.b"), f"{at}.attended"
     )
     state = _add_and_normalise(builder, model, attended, state, f"{at}.aln")
-    wide = builder.linear(state, model.matrix(f"{at}.fi.w", sizes.hidden), model.vector(f"{at}.fi.b"), f"{at}.wide")
+    wide = builder.linear(
+        state, model.matrix(f"{at}.fi.w", sizes.hidden), model.vector(f"{at}.fi.b"), f"{at}.wide"
+    )
     active = builder.fused("Gelu", [wide], f"{at}.active")
     narrow = builder.linear(
         active, model.matrix(f"{at}.fo.w", sizes.feed_forward), model.vector(f"{at}.fo.b"), f"{at}.narrow"

@@ -24,7 +24,13 @@ class OpenAIHttpChatModel:
     """The `ChatModel` port; retries only before the first byte of an answer."""
 
     def __init__(
-        self, alias: str, base_url: str, model: str, api_key: str | None, context_tokens: int, client: httpx.AsyncClient
+        self,
+        alias: str,
+        base_url: str,
+        model: str,
+        api_key: str | None,
+        context_tokens: int,
+        client: httpx.AsyncClient,
     ) -> None:
         self._alias = alias
         self._url = base_url.rstrip("/") + "/chat/completions"
@@ -98,9 +104,13 @@ class OpenAIHttpChatModel:
         detail = (await response.aread()).decode("utf-8", "replace")[:300]
         status = response.status_code
         if status in (401, 403):
-            raise ModelUnavailable(f"model {self._alias!r} refuses our credential (HTTP {status}); check its api_key")
+            raise ModelUnavailable(
+                f"model {self._alias!r} refuses our credential (HTTP {status}); check its api_key"
+            )
         if status == 404:  # noqa: PLR2004
-            raise ModelUnavailable(f"model {self._alias!r}: {self._url} does not know {self._model!r} (HTTP 404)")
+            raise ModelUnavailable(
+                f"model {self._alias!r}: {self._url} does not know {self._model!r} (HTTP 404)"
+            )
         if status in RETRYABLE:
             raise ModelUnavailable(f"model {self._alias!r} is overloaded or broken (HTTP {status}): {detail}")
         raise ModelRejected(f"model {self._alias!r} refused the request (HTTP {status}): {detail}")
@@ -136,4 +146,6 @@ def _delta(chunk: Mapping[str, Any]) -> ChatDelta:
     choices = chunk.get("choices") or []
     if not choices:
         return ChatDelta("", None, counted)
-    return ChatDelta(choices[0].get("delta", {}).get("content") or "", choices[0].get("finish_reason"), counted)
+    return ChatDelta(
+        choices[0].get("delta", {}).get("content") or "", choices[0].get("finish_reason"), counted
+    )

@@ -35,11 +35,16 @@ MEDIA_TYPES = {
     ".epub": "application/epub+zip",
 }
 TEXT_TYPES = frozenset(
-    {"text/markdown", "text/plain", "text/csv", "text/tab-separated-values", "application/json", "application/x-ndjson"}
+    {
+        "text/markdown",
+        "text/plain",
+        "text/csv",
+        "text/tab-separated-values",
+        "application/json",
+        "application/x-ndjson",
+    }
 )
-ARCHIVES = frozenset(
-    {MEDIA_TYPES[suffix] for suffix in (".docx", ".pptx", ".xlsx", ".epub")}
-)
+ARCHIVES = frozenset({MEDIA_TYPES[suffix] for suffix in (".docx", ".pptx", ".xlsx", ".epub")})
 _ALIASES = {
     "application/x-jsonlines": "application/x-ndjson",
     "application/jsonl": "application/x-ndjson",
@@ -111,16 +116,22 @@ def _check_magic(content: bytes, filename: str, media_type: str) -> None:
         if content.startswith(_OLE):
             raise UnreadableDocument(f"{filename}: the file is encrypted; remove its password and try again")
         if not content.startswith(b"PK"):
-            raise UnreadableDocument(f"{filename}: the content is {kind or 'not'} a {_short(media_type)} file; it is damaged or misnamed")
+            raise UnreadableDocument(
+                f"{filename}: the content is {kind or 'not'} a {_short(media_type)} file; it is damaged or misnamed"
+            )
         return
     if media_type == "application/pdf":
         if b"%PDF-" not in content[:1024]:
-            raise UnreadableDocument(f"{filename}: the content is {kind or 'no PDF'}; the file is damaged or misnamed")
+            raise UnreadableDocument(
+                f"{filename}: the content is {kind or 'no PDF'}; the file is damaged or misnamed"
+            )
         if b"/Encrypt" in content:
             raise UnreadableDocument(f"{filename}: the PDF is encrypted; remove its password and try again")
         return
     if kind is not None:
-        raise UnreadableDocument(f"{filename}: the content is {kind}, not {media_type}; give the file its right name")
+        raise UnreadableDocument(
+            f"{filename}: the content is {kind}, not {media_type}; give the file its right name"
+        )
 
 
 def _short(media_type: str) -> str:
@@ -137,7 +148,9 @@ def _check_archive(content: bytes, filename: str, limits: ParserLimits) -> None:
     if any(entry.flag_bits & 0x1 for entry in entries):
         raise UnreadableDocument(f"{filename}: the file is encrypted; remove its password and try again")
     if len(entries) > limits.max_entries:
-        raise UnreadableDocument(f"{filename}: the archive has {len(entries)} entries; at most {limits.max_entries}")
+        raise UnreadableDocument(
+            f"{filename}: the archive has {len(entries)} entries; at most {limits.max_entries}"
+        )
     if unpacked > limits.max_unpacked_bytes or unpacked > limits.max_ratio * len(content) + MEGABYTE:
         raise UnreadableDocument(
             f"{filename}: the archive unpacks to {unpacked / MEGABYTE:.0f} MB, too much for its size (a zip bomb?)"

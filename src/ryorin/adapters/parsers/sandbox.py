@@ -46,7 +46,9 @@ class Sandbox:
                 timed_out = not timer.is_alive()
                 child.kill()
                 reason = f"took longer than {self._limits.seconds:g} s" if timed_out else "broke its parser"
-                raise UnreadableDocument(f"{filename}: the file {reason}; it is damaged or too large") from error
+                raise UnreadableDocument(
+                    f"{filename}: the file {reason}; it is damaged or too large"
+                ) from error
             finally:
                 timer.cancel()
         return _extracted(answer, filename)
@@ -101,5 +103,7 @@ def _reap(child: subprocess.Popen[bytes]) -> None:
 
 def _extracted(answer: dict[str, str], filename: str) -> Extracted:
     if "error" in answer:
-        raise UnreadableDocument(f"{filename}: the file could not be read ({answer['error']}); is it damaged?")
+        raise UnreadableDocument(
+            f"{filename}: the file could not be read ({answer['error']}); is it damaged?"
+        )
     return Extracted(answer["text"], answer.get("title"))

@@ -105,7 +105,9 @@ class PostgresAnswerStore:
                 "ttl": entry.ttl_seconds,
             }
             await run(connection, PUT, parameters)
-            statement = FRESHNESS.replace("SELECT transaction_id", "SELECT transaction_id::text::bigint AS transaction_id")
+            statement = FRESHNESS.replace(
+                "SELECT transaction_id", "SELECT transaction_id::text::bigint AS transaction_id"
+            )
             rows = await rows_of(connection, statement)
         reached = LogPosition(rows[0]["transaction_id"], rows[0]["position"]) if rows else BEGINNING
         return max(entry.as_of, reached)
@@ -135,7 +137,9 @@ class PostgresAnswerRows:
         rows = await rows_of(self._connection, PROBES, (org_id, collection))
         return [KeptProbe(row["key"], bytes(row["probe"])) for row in rows]
 
-    async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None:
+    async def invalidate(
+        self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition
+    ) -> None:
         """Invalidate answers, and tell every process's memory."""
         await run(self._connection, INVALIDATE, (reason[:500], org_id, list(keys)))
         for key in keys:

@@ -40,9 +40,7 @@ class PostgresChunkStore:
 
     async def save(self, org_id: OrgId, chunk_set: ChunkSet) -> None:
         """Keep a set; saving it twice changes nothing."""
-        spans = [
-            [list(chunk.heading_path), chunk.start_byte, chunk.end_byte] for chunk in chunk_set.chunks
-        ]
+        spans = [[list(chunk.heading_path), chunk.start_byte, chunk.end_byte] for chunk in chunk_set.chunks]
         # PostgreSQL's text cannot hold NUL, and no reader would miss it; the length stays the same
         text = chunk_set.text.replace("\x00", " ")
         parameters = (org_id, chunk_set.id, text, chunk_set.title, chunk_set.media_type, chunk_set.language)

@@ -106,7 +106,12 @@ class PostgresEventStore:
         return position
 
     async def _append_one(
-        self, connection: Connection, aggregate: Aggregate, version: int, event: Event, metadata: EventMetadata
+        self,
+        connection: Connection,
+        aggregate: Aggregate,
+        version: int,
+        event: Event,
+        metadata: EventMetadata,
     ) -> LogPosition:
         stream = aggregate.stream
         parameters = {

@@ -30,7 +30,9 @@ WHERE name = %s AND generation = %s
 INSERT = "INSERT INTO projection_generations (name, generation, state) VALUES (%s, %s, %s)"
 NEXT = "SELECT COALESCE(max(generation), 0) + 1 AS next FROM projection_generations WHERE name = %s"
 LEFTOVERS = "SELECT generation FROM projection_generations WHERE name = %s AND state <> 'active'"
-SET_STATE = "UPDATE projection_generations SET state = %s, updated_at = now() WHERE name = %s AND generation = %s"
+SET_STATE = (
+    "UPDATE projection_generations SET state = %s, updated_at = now() WHERE name = %s AND generation = %s"
+)
 RETIRE = "UPDATE projection_generations SET state = 'retired' WHERE name = %s AND state = 'active'"
 FORGET = "DELETE FROM projection_generations WHERE name = %s AND generation = %s"
 RECORD_ERROR = "UPDATE projection_generations SET error = %s WHERE name = %s AND state = 'active'"
@@ -90,16 +92,16 @@ class PostgresProjectionTransaction(Generic[W]):
         parameters = (str(position.transaction_id), position.position, self._name, self._generation)
         await run(self._connection, ADVANCE, parameters)
         await run(
-            self._connection, "SELECT pg_notify(%s, %s)", (Channel.PROJECTIONS.value, f"{self._name} {position}")
+            self._connection,
+            "SELECT pg_notify(%s, %s)",
+            (Channel.PROJECTIONS.value, f"{self._name} {position}"),
         )
 
 
 class PostgresProjectionStore(Generic[W]):
     """The `ProjectionStore` port: generations of one projection."""
 
-    def __init__(
-        self, pool: Pool, name: str, schema: Schema, rows: Callable[[Connection, int], W]
-    ) -> None:
+    def __init__(self, pool: Pool, name: str, schema: Schema, rows: Callable[[Connection, int], W]) -> None:
         self._pool = pool
         self._name = name
         self._schema = schema

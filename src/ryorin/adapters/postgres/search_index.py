@@ -42,7 +42,9 @@ SELECT c.chunk_id, d.document, -(c.vector <#> %(vector)s::halfvec) AS score FROM
 ORDER BY c.vector <#> %(vector)s::halfvec LIMIT %(limit)s
 """
 # "+ 0" keeps the planner from answering with the approximate index
-EXACT_FILTERED = NEAREST_FILTERED.replace("ORDER BY c.vector <#> %(vector)s::halfvec", "ORDER BY (c.vector <#> %(vector)s::halfvec) + 0")
+EXACT_FILTERED = NEAREST_FILTERED.replace(
+    "ORDER BY c.vector <#> %(vector)s::halfvec", "ORDER BY (c.vector <#> %(vector)s::halfvec) + 0"
+)
 LEXICAL = f"""
 SELECT c.chunk_id, d.document, -(c.weights <#> %(weights)s::sparsevec) AS score FROM {CURRENT}
   AND c.terms && %(terms)s::integer[]
@@ -101,7 +103,11 @@ class PostgresChunkIndex:
         self, key: CollectionKey, which: SearchFilter, vector: NDArray[np.float32], limit: int, exact: bool
     ) -> tuple[Scored, ...]:
         """Filtered search of one vector: iterative HNSW scan, or exact when asked."""
-        parameters = {"vector": vector_literals(vector[np.newaxis, :])[0], "limit": limit, **_filters(key, which)}
+        parameters = {
+            "vector": vector_literals(vector[np.newaxis, :])[0],
+            "limit": limit,
+            **_filters(key, which),
+        }
         if exact:
             return _scored(await self._pool.fetch(EXACT_FILTERED, parameters))
         async with self._pool.transaction() as connection:
@@ -110,7 +116,12 @@ class PostgresChunkIndex:
             return _scored(await rows_of(connection, NEAREST_FILTERED, parameters))
 
     async def lexical(
-        self, key: CollectionKey, which: SearchFilter, query: LexicalVector, candidates: Sequence[int], limit: int
+        self,
+        key: CollectionKey,
+        which: SearchFilter,
+        query: LexicalVector,
+        candidates: Sequence[int],
+        limit: int,
     ) -> tuple[Scored, ...]:
         """BM25 over current chunks that hold any of the candidate terms."""
         parameters = {

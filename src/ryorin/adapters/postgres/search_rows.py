@@ -147,7 +147,9 @@ class PostgresSearchRows:
         """Which incarnation of the collection exists."""
         rows = await rows_of(
             self._connection,
-            self._sql("SELECT incarnation FROM search_collections_g{g} WHERE org_id = %s AND collection = %s"),
+            self._sql(
+                "SELECT incarnation FROM search_collections_g{g} WHERE org_id = %s AND collection = %s"
+            ),
             (key.org_id, key.collection),
         )
         return rows[0]["incarnation"] if rows else None

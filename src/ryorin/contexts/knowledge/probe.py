@@ -75,7 +75,11 @@ def _all_entries(probe: ContextProbe) -> list[Candidate]:
 
 
 def _differs(
-    probe: ContextProbe, before: list[int], newcomers: Sequence[Newcomer], removed: Collection[str], sign: float
+    probe: ContextProbe,
+    before: list[int],
+    newcomers: Sequence[Newcomer],
+    removed: Collection[str],
+    sign: float,
 ) -> bool:
     dense = [
         _changed_list(probe, entries, _dense_scores(vector, newcomers, sign), newcomers, removed)
@@ -145,7 +149,10 @@ def _unknown_matters(
         return False
     if len(ranking) < probe.top_k:
         return True
-    best = [(score, score + sum(gain for ids, gain in gains if identifier not in ids)) for identifier, score in ranking]
+    best = [
+        (score, score + sum(gain for ids, gain in gains if identifier not in ids))
+        for identifier, score in ranking
+    ]
     unknown = sum(gain for _, gain in gains)
     ceilings = [ceiling for _, ceiling in best] + [unknown]
     return any(best[at][0] <= max(ceilings[at + 1 :]) for at in range(probe.top_k))

@@ -56,7 +56,9 @@ class RetryCommandHandler(CommandHandler[RetryCommand, None]):
     def __init__(self, log: CommandLog) -> None:
         self._log = log
 
-    async def decide(self, command: RetryCommand, prepared: None, run: Run, work: UnitOfWork) -> OperationDone:
+    async def decide(
+        self, command: RetryCommand, prepared: None, run: Run, work: UnitOfWork
+    ) -> OperationDone:
         record = await self._log.requeue(run.actor.org_id, CommandId(command.id))
         return OperationDone(str(command.id), record.state.value)
 

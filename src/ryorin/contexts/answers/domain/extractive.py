@@ -30,13 +30,13 @@ _IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _ANCHOR = re.compile(r"\{[ /*#][^}\n]*\}")
 _TAG = re.compile(r"</?[A-Za-z][^<>\n]*>")
-_LINE_START = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+.*$|[-*+][ \t]+|\d{1,3}[.)][ \t]+|>[ \t]?|/{3}.*$|:{3}.*$)", re.MULTILINE)
+_LINE_START = re.compile(
+    r"^[ \t]*(?:#{1,6}[ \t]+.*$|[-*+][ \t]+|\d{1,3}[.)][ \t]+|>[ \t]?|/{3}.*$|:{3}.*$)", re.MULTILINE
+)
 _EMPHASIS = re.compile(r"(\*\*|__|\*)(?=\S)(.+?)(?<=\S)\1")
 # words that ask, and tell nothing of what is asked
 _ASKING = frozenset(
-    "what which who whom whose when where why how is are was were do does did can could should would the a an of to in on"
-    " for and or i my it this that there with be by as at from you your です ます した する ので には とは です か どう"
-    " どの どこ 何 なに なぜ いつ だれ です ますか うや やっ って れば よい いで すか たら する るに には とき".split()
+    ["what", "which", "who", "whom", "whose", "when", "where", "why", "how", "is", "are", "was", "were", "do", "does", "did", "can", "could", "should", "would", "the", "a", "an", "of", "to", "in", "on", "for", "and", "or", "i", "my", "it", "this", "that", "there", "with", "be", "by", "as", "at", "from", "you", "your", "です", "ます", "した", "する", "ので", "には", "とは", "です", "か", "どう", "どの", "どこ", "何", "なに", "なぜ", "いつ", "だれ", "です", "ますか", "うや", "やっ", "って", "れば", "よい", "いで", "すか", "たら", "する", "るに", "には", "とき"]
 )
 
 
@@ -69,7 +69,8 @@ class ExtractiveAnswerer:
         sentences = [sentence for passage in passages for sentence in self._sentences(passage)]
         weights = self._weights(question, sentences)
         scored = sorted(
-            ((self._score(sentence, weights), sentence) for sentence in sentences), key=lambda entry: -entry[0]
+            ((self._score(sentence, weights), sentence) for sentence in sentences),
+            key=lambda entry: -entry[0],
         )
         if not scored or scored[0][0] < MIN_COVERAGE:
             return Extract(_not_found(question), (), found=False)
@@ -119,7 +120,7 @@ def _chosen(scored: Sequence[tuple[float, _Sentence]]) -> list[_Sentence]:
 
 def _differs(sentence: _Sentence, other: _Sentence) -> bool:
     shared = len(sentence.terms & other.terms)
-    return shared < 0.8 * min(len(sentence.terms), len(other.terms))  # noqa: PLR2004 - near duplicates add nothing
+    return shared < 0.8 * min(len(sentence.terms), len(other.terms))
 
 
 def readable(text: str) -> str:

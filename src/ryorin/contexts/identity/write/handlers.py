@@ -30,7 +30,9 @@ class CreateOrganisationHandler(CommandHandler[CreateOrganisation, None]):
 class CreateUserHandler(CommandHandler[CreateUser, None]):
     """Adds a user."""
 
-    async def decide(self, command: CreateUser, prepared: None, run: Run, work: UnitOfWork) -> IdentityChanged:
+    async def decide(
+        self, command: CreateUser, prepared: None, run: Run, work: UnitOfWork
+    ) -> IdentityChanged:
         organisation = await work.load(Organisation(run.actor.org_id))
         organisation.add_user(command.user, command.display_name)
         await work.save(organisation)

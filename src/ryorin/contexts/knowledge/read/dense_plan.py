@@ -70,13 +70,20 @@ class DensePlanner:
         return tuple(_candidates(entries, live, limit) for entries in lists)
 
     async def _filtered(
-        self, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], limit: int, *, exact: bool
+        self,
+        key: CollectionKey,
+        which: SearchFilter,
+        vectors: NDArray[np.float32],
+        limit: int,
+        *,
+        exact: bool,
     ) -> DenseCandidates:
         lists = [
             await self._index.nearest_filtered(key, which, vector, limit, exact=exact) for vector in vectors
         ]
         found = tuple(
-            tuple(Candidate(entry.chunk_id, entry.document, entry.score) for entry in entries) for entries in lists
+            tuple(Candidate(entry.chunk_id, entry.document, entry.score) for entry in entries)
+            for entries in lists
         )
         return DenseCandidates(found, "exact" if exact else "iterative")
 

@@ -155,9 +155,7 @@ class ChunkIndex(Protocol):
 
     async def state(self, key: CollectionKey) -> IndexState: ...
 
-    async def nearest(
-        self, vectors: NDArray[np.float32], limit: int
-    ) -> tuple[tuple[Scored, ...], ...]:
+    async def nearest(self, vectors: NDArray[np.float32], limit: int) -> tuple[tuple[Scored, ...], ...]:
         """Stage 1: pure HNSW over the whole index, one list per vector (n, dimensions), in parallel."""
         ...
 
@@ -168,7 +166,12 @@ class ChunkIndex(Protocol):
         ...
 
     async def lexical(
-        self, key: CollectionKey, which: SearchFilter, query: LexicalVector, candidates: Sequence[int], limit: int
+        self,
+        key: CollectionKey,
+        which: SearchFilter,
+        query: LexicalVector,
+        candidates: Sequence[int],
+        limit: int,
     ) -> tuple[Scored, ...]:
         """BM25 over current chunks that hold any of the `candidates` term ids."""
         ...

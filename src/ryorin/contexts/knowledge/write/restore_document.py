@@ -19,4 +19,6 @@ class RestoreDocumentHandler(CommandHandler[RestoreDocument, None]):
         await work.save(document)
         assert document.current is not None  # restore made one current or raised
         current = document.current
-        return DocumentChanged(command.collection, command.document, outcome, current.version, current.chunk_count)
+        return DocumentChanged(
+            command.collection, command.document, outcome, current.version, current.chunk_count
+        )

@@ -1,0 +1,52 @@
+"""The console script: the command line on real services."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic import ValidationError
+
+from ryorin.adapters.otel.logs import configure_logging
+from ryorin.bootstrap.app import Role, open_app
+from ryorin.bootstrap.serve import parse_roles, serve
+from ryorin.bootstrap.settings import Settings
+from ryorin.contexts.identity.module import LOCAL_ADMINISTRATOR
+from ryorin.entrypoints.cli.main import build_cli
+from ryorin.entrypoints.cli.session import Session
+from ryorin.entrypoints.problems import MISTAKE
+from ryorin.entrypoints.services import Services
+
+
+def _settings(**overrides: Any) -> Settings:
+    """Settings from the environment; a wrong one ends the program with one line about it."""
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "RYORIN_" + "__".join(str(part).upper() for part in first["loc"])
+        print(f"ryorin: {name}: {first['msg']}", file=sys.stderr)  # noqa: T201 - nothing else is set up yet
+        sys.exit(MISTAKE)
+
+
+@asynccontextmanager
+async def _open_services(roles: frozenset[str]) -> AsyncIterator[Services]:
+    settings = _settings()
+    configure_logging("warning")
+    async with open_app(settings, frozenset(Role(role) for role in roles)) as app:
+        yield app.services
+
+
+def _serve(host: str | None, port: int | None, roles: str) -> None:
+    serve(_settings(host=host, port=port), parse_roles(roles))
+
+
+def main() -> None:
+    """Run `ryorin`."""
+    build_cli(Session(_open_services, LOCAL_ADMINISTRATOR), _serve)()
+
+
+if __name__ == "__main__":
+    main()

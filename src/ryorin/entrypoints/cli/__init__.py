@@ -1,0 +1,1 @@
+"""The command line: people's output by default, one JSON document with --json."""

@@ -1,0 +1,54 @@
+"""Error codes outward: HTTP status (RFC 9457 problems) and exit code, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ryorin.kernel.errors import RyorinError
+
+STATUS: Mapping[str, int] = {
+    "invalid_input": 400,
+    "unreadable_document": 422,
+    "model_rejected": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "collection_not_found": 404,
+    "document_not_found": 404,
+    "version_not_found": 404,
+    "key_not_found": 404,
+    "organisation_not_found": 404,
+    "model_not_found": 404,
+    "conflict": 409,
+    "concurrency_conflict": 409,
+    "idempotency_key_reused": 422,
+    "stale_read": 503,
+    "unavailable": 503,
+    "model_unavailable": 503,
+    "lease_lost": 503,
+    "deadline_exceeded": 504,
+}
+MISTAKE, FAILURE = 2, 1
+SERVER_ERROR = 500
+
+
+def status_of(error: RyorinError) -> int:
+    """The HTTP status of an error."""
+    return STATUS.get(error.code, SERVER_ERROR)
+
+
+def exit_code_of(error: RyorinError) -> int:
+    """2 for what the user can mend, 1 for everything else."""
+    return MISTAKE if status_of(error) < SERVER_ERROR else FAILURE
+
+
+def problem(status: int, code: str, detail: str, **more: object) -> dict[str, object]:
+    """A problem document; `type` names the error code, which is stable."""
+    return {
+        "type": f"urn:ryorin:problem:{code}",
+        "title": code.replace("_", " "),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **more,
+    }

@@ -1,0 +1,81 @@
+"""The REST application: routers, error rendering, description."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
+
+import ryorin
+from ryorin.entrypoints.problems import SERVER_ERROR, problem, status_of
+from ryorin.entrypoints.rest import administration, collections, commands, documents, health, search
+from ryorin.entrypoints.rest.schemas import Problem
+from ryorin.entrypoints.services import Services
+from ryorin.kernel.errors import RyorinError
+
+logger = logging.getLogger(__name__)
+
+_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {**_PROBLEM, "description": "The request is at fault"},
+    "5XX": {**_PROBLEM, "description": "The server or something it needs is at fault"},
+}
+
+
+def build_api(services: Services, extra_routes: Sequence[BaseRoute] = ()) -> FastAPI:
+    """The application on a set of services; `extra_routes` are those of other entrypoints."""
+    app = FastAPI(
+        title="Ryorin",
+        version=ryorin.__version__,
+        summary="A committed change provably reaches index, cache and answer.",
+        docs_url=None,
+        redoc_url=None,
+        responses=ERRORS,
+    )
+    app.state.services = services
+    for module in (collections, documents, search, commands, administration, health):
+        app.include_router(module.router)
+    app.router.routes.extend(extra_routes)
+    app.add_exception_handler(RyorinError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+    return app
+
+
+def _respond(status: int, code: str, detail: str, **more: object) -> JSONResponse:
+    headers = {"Retry-After": "1"} if status in (503, 504) else None
+    if status == 401:  # noqa: PLR2004
+        headers = {"WWW-Authenticate": "Bearer"}
+    body = problem(status, code, detail, **more)
+    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
+
+
+async def _known(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RyorinError)
+    return _respond(status_of(error), error.code, error.detail)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"where": ".".join(map(str, found["loc"])), "what": found["msg"]} for found in error.errors()]
+    first = errors[0] if errors else {"where": "body", "what": "is not valid"}
+    return _respond(400, "invalid_input", f"{first['where']}: {first['what']}", errors=errors)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    code = codes.get(error.status_code, "http_error")
+    return _respond(error.status_code, code, f"{request.method} {request.url.path}: {error.detail}")
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _respond(SERVER_ERROR, "internal_error", "the server failed; its log says why")

@@ -1,0 +1,176 @@
+"""Routes of documents. A document's id is the rest of the path and may contain slashes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import JSONResponse
+
+from ryorin.contexts.knowledge.commands import DeleteDocument, PutDocument, RestoreDocument, TagDocument
+from ryorin.contexts.knowledge.queries import (
+    FindSimilarDocuments,
+    GetDocument,
+    GetDocumentText,
+    ListDocuments,
+    ListVersions,
+    SearchFilter,
+)
+from ryorin.entrypoints.rest.commands import command_response
+from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
+from ryorin.entrypoints.rest.schemas import CommandState, RestoreBody, TagsBody, Written
+from ryorin.kernel.codec import to_json
+from ryorin.kernel.errors import InvalidInput
+
+router = APIRouter(prefix="/api/v1/collections/{collection}", tags=["documents"])
+
+Tags = Annotated[list[str], Query(alias="tag", description="Repeat for several")]
+Metadata = Annotated[list[str], Query(alias="meta", description="name=value; repeat for several")]
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": "The file as it is: Markdown, HTML, text, PDF, DOCX, PPTX, XLSX, CSV, JSON, JSONL or EPUB",
+        "content": {
+            "text/markdown": {
+                "schema": {"type": "string"},
+                "example": "# Office\n\nThe office opens at nine.",
+            },
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+
+def _pairs(pairs: list[str]) -> dict[str, str]:
+    split = [pair.partition("=") for pair in pairs]
+    for name, equals, _ in split:
+        if not equals:
+            raise InvalidInput(f"meta {name[:60]!r} must be name=value")
+    return {name: value for name, _, value in split}
+
+
+@router.get("/documents")
+async def list_documents(
+    collection: str,
+    caller: CallerNeeded,
+    demand: DemandNeeded,
+    tag: Tags = [],  # noqa: B006 - FastAPI copies defaults
+    meta: Metadata = [],  # noqa: B006
+    after: str | None = None,
+    limit: int = 100,
+) -> Any:
+    """Documents in order of their ids; `next_after` of one page is `after` of the next."""
+    which = SearchFilter(tags=tuple(tag), metadata=_pairs(meta))
+    page = await caller.ask(
+        ListDocuments(collection=collection, filter=which, after=after, limit=limit), demand
+    )
+    return to_json(page)
+
+
+@router.put(
+    "/documents/{document:path}",
+    status_code=202,
+    response_model=CommandState,
+    responses={200: {"model": CommandState, "description": "Done within the preferred wait"}},
+    openapi_extra=_BODY,
+)
+async def put_document(
+    collection: str,
+    document: str,
+    request: Request,
+    caller: CallerNeeded,
+    key: IdempotencyKey = None,
+    prefer: Annotated[str | None, Header(description="`wait=10`: wait that many seconds for the end")] = None,
+    filename: Annotated[
+        str | None, Query(max_length=500, description="Tells the format; default: the id")
+    ] = None,
+    title: Annotated[str | None, Query(max_length=500)] = None,
+    tag: Annotated[list[str] | None, Query(description="Sets the tags; repeat for several")] = None,
+    meta: Annotated[
+        list[str] | None, Query(description="Sets metadata, name=value; repeat for several")
+    ] = None,
+) -> JSONResponse:
+    """Make the body the document's content: an idempotent upsert, carried out by a worker."""
+
+    async def body() -> AsyncIterator[bytes]:
+        async for piece in request.stream():
+            yield piece
+
+    content = await caller.services.upload(caller.actor, body())
+    command = PutDocument(
+        collection=collection,
+        document=document,
+        content_hash=content.content_hash,
+        size_bytes=content.size_bytes,
+        filename=filename or document,
+        media_type=request.headers.get("content-type"),
+        title=title,
+        tags=tuple(tag) if tag is not None else None,
+        metadata=_pairs(meta) if meta is not None else None,
+    )
+    receipt = await caller.services.commands.send(command, caller.actor, idempotency_key=key)
+    return await command_response(caller, receipt.record.envelope.id, prefer)
+
+
+@router.get("/documents/{document:path}")
+async def get_document(collection: str, document: str, caller: CallerNeeded, demand: DemandNeeded) -> Any:
+    """A document as it is served."""
+    return to_json(await caller.ask(GetDocument(collection=collection, document=document), demand))
+
+
+@router.delete("/documents/{document:path}")
+async def delete_document(
+    collection: str, document: str, caller: CallerNeeded, key: IdempotencyKey = None
+) -> Written:
+    """Take a document out of index and answers; its versions stay restorable."""
+    return Written(**await caller.send(DeleteDocument(collection=collection, document=document), key))
+
+
+@router.get("/versions/{document:path}")
+async def list_versions(collection: str, document: str, caller: CallerNeeded, demand: DemandNeeded) -> Any:
+    """The versions of a document, newest first."""
+    question = ListVersions(collection=collection, document=document)
+    return {"versions": to_json(await caller.ask(question, demand))}
+
+
+@router.post("/restore/{document:path}")
+async def restore_document(
+    collection: str, document: str, body: RestoreBody, caller: CallerNeeded, key: IdempotencyKey = None
+) -> Written:
+    """Make an older version current again."""
+    command = RestoreDocument(collection=collection, document=document, version=body.version)
+    return Written(**await caller.send(command, key))
+
+
+@router.post("/tags/{document:path}")
+async def tag_document(
+    collection: str, document: str, body: TagsBody, caller: CallerNeeded, key: IdempotencyKey = None
+) -> Written:
+    """Add and remove tags."""
+    command = TagDocument(
+        collection=collection, document=document, add=tuple(body.add), remove=tuple(body.remove)
+    )
+    return Written(**await caller.send(command, key))
+
+
+@router.get("/text/{document:path}")
+async def get_document_text(
+    collection: str,
+    document: str,
+    caller: CallerNeeded,
+    demand: DemandNeeded,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+) -> Any:
+    """The text that a version's offsets refer to."""
+    question = GetDocumentText(collection=collection, document=document, version=version)
+    return to_json(await caller.ask(question, demand))
+
+
+@router.get("/similar/{document:path}")
+async def similar_documents(
+    collection: str, document: str, caller: CallerNeeded, demand: DemandNeeded, limit: int = 5
+) -> Any:
+    """Documents that are nearest to one."""
+    question = FindSimilarDocuments(collection=collection, document=document, limit=limit)
+    return {"documents": to_json(await caller.ask(question, demand))}

@@ -1,0 +1,115 @@
+"""Shapes of bodies, with examples that run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ryorin.kernel.messages import Scope
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str = Field(examples=["urn:ryorin:problem:document_not_found"])
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[dict[str, Any]] | None = None
+
+
+class Written(BaseModel):
+    """A write that is done: send `consistency_token` with a read that must see it."""
+
+    command: str
+    consistency_token: str | None = Field(examples=["765-2"])
+    result: dict[str, Any]
+
+
+class CommandState(BaseModel):
+    """A command: accepted, running, succeeded, failed, dead or cancelled."""
+
+    id: str
+    name: str
+    state: str
+    ended: bool
+    attempts: int
+    accepted_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    next_attempt_at: datetime | None
+    payload: dict[str, Any]
+    progress: dict[str, Any] | None
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+    position: str | None
+    sequence: int
+
+
+class CollectionBody(BaseModel):
+    """What a collection is for."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"description": "The handbook"}]})
+
+    description: str = Field(default="", max_length=2000)
+
+
+class FilterBody(BaseModel):
+    """Only documents with all these tags and metadata, or with these ids."""
+
+    tags: list[str] = []
+    metadata: dict[str, str] = {}
+    documents: list[str] = []
+
+
+class SearchBody(BaseModel):
+    """A search; `variants` are further wordings of the same question."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"query": "When does the office open?", "top_k": 3}]}
+    )
+
+    query: str
+    variants: list[str] = []
+    top_k: int = 5
+    mode: Literal["fused", "vector", "lexical"] = "fused"
+    filter: FilterBody = FilterBody()
+
+
+class TagsBody(BaseModel):
+    """Tags to add and to remove."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"add": ["handbook"], "remove": []}]})
+
+    add: list[str] = Field(default=[], max_length=100)
+    remove: list[str] = Field(default=[], max_length=100)
+
+
+class RestoreBody(BaseModel):
+    """The version to restore."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 1}]})
+
+    version: int = Field(ge=1, le=2**31 - 1)
+
+
+class KeyBody(BaseModel):
+    """A new API key."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"label": "website", "scopes": ["answers:read", "knowledge:read"]}]}
+    )
+
+    label: str
+    scopes: list[Scope]
+    user: str = ""
+    expires_in_days: int | None = Field(default=None, ge=1, le=3650)
+
+
+class CreatedKey(Written):
+    """A new API key; `key` is shown this once and kept nowhere."""
+
+    key: str
