@@ -105,9 +105,7 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> str:
     return url
 
 
-async def _assemble(
-    settings: Settings, base: Foundation, engine: EmbeddingEngine, stack: AsyncExitStack
-) -> App:
+async def _assemble(settings: Settings, base: Foundation, engine: EmbeddingEngine, stack: AsyncExitStack) -> App:
     projections = build_projections(base, engine)
     keys = PostgresKeyDirectory(base.pool)
     blobs = LocalBlobStore(settings.data_dir / "blobs")
@@ -183,9 +181,7 @@ async def _query_bus(
 def _uploader(settings: Settings, blobs: LocalBlobStore) -> Uploader:
     async def upload(actor: Actor, content: AsyncIterator[bytes]) -> StoredContent:
         if not actor.may(Scope.KNOWLEDGE_WRITE):
-            raise Forbidden(
-                f"uploads need the scope {Scope.KNOWLEDGE_WRITE.value!r}, which this credential lacks"
-            )
+            raise Forbidden(f"uploads need the scope {Scope.KNOWLEDGE_WRITE.value!r}, which this credential lacks")
         return await blobs.put(actor.org_id, content, settings.max_upload_bytes)
 
     return upload

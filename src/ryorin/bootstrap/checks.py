@@ -16,7 +16,8 @@ from ryorin.kernel.errors import Unavailable
 
 MIN_FREE_BYTES = 500 * MEGABYTE
 VERSIONS = """
-SELECT current_setting('server_version') AS server, (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector
+SELECT current_setting('server_version') AS server,
+       (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector
 """
 
 
@@ -49,16 +50,12 @@ class Checks:
                 "start PostgreSQL, or unset RYORIN_DATABASE_URL to use the embedded one",
             )
         kind = "external" if self._settings.database_url else "embedded"
-        return Check(
-            "database", True, f"PostgreSQL {row['server']} ({kind}), pgvector {row['vector']}" if row else ""
-        )
+        return Check("database", True, f"PostgreSQL {row['server']} ({kind}), pgvector {row['vector']}" if row else "")
 
     def _disk(self) -> Check:
         free = shutil.disk_usage(self._settings.data_dir).free
         detail = f"{self._settings.data_dir}: {free / MEGABYTE / 1024:.1f} GB free"
-        return Check(
-            "disk", free > MIN_FREE_BYTES, detail, "free some space, or set RYORIN_DATA_DIR to a larger disk"
-        )
+        return Check("disk", free > MIN_FREE_BYTES, detail, "free some space, or set RYORIN_DATA_DIR to a larger disk")
 
     async def _embedding(self) -> Check:
         vector = await asyncio.to_thread(self._engine.embed_queries, ["ryorin"])

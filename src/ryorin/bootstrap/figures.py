@@ -18,13 +18,9 @@ class Figures:
         metrics, pool = self._base.metrics, self._base.pool
         queues = await pool.fetch(DEPTH)
         metrics.set_gauge("ryorin_queue_depth", {(row["queue"],): row["depth"] for row in queues})
-        metrics.set_gauge(
-            "ryorin_queue_oldest_age_seconds", {(row["queue"],): row["oldest_seconds"] for row in queues}
-        )
+        metrics.set_gauge("ryorin_queue_oldest_age_seconds", {(row["queue"],): row["oldest_seconds"] for row in queues})
         dead = await pool.fetch_one(DEAD)
         metrics.set_gauge("ryorin_commands_dead", {(): dead["dead"] if dead else 0})
-        lags = {
-            (status.name,): float(status.lag) for status in await statuses(pool) if status.state == "active"
-        }
+        lags = {(status.name,): float(status.lag) for status in await statuses(pool) if status.state == "active"}
         metrics.set_gauge("ryorin_projection_lag_events", lags)
         return metrics.render()

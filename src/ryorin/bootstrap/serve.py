@@ -78,9 +78,7 @@ def _listen(settings: Settings) -> socket.socket:
 async def _serve_http(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
     check_exposure(app.settings.host, keys_exist=await app.keys.any_usable())
     api = build_api(app.services, openai_routes(app.services))
-    config = uvicorn.Config(
-        api, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10
-    )
+    config = uvicorn.Config(api, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10)
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())

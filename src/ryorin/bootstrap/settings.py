@@ -53,9 +53,7 @@ class EmbeddingSettings(BaseModel):
 class Settings(BaseSettings):
     """Everything that varies by deployment."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="RYORIN_", env_nested_delimiter="__", frozen=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="RYORIN_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
     data_dir: Path = Field(default_factory=default_data_dir)
     database_url: str | None = None

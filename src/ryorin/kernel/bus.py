@@ -32,9 +32,7 @@ class Receipt:
 def authorised(actor: Actor, message: Command | Query[Any]) -> None:
     """Raise Forbidden unless the actor's credential has the message's scope."""
     if not actor.may(message.scope):
-        raise Forbidden(
-            f"{message.name} needs the scope {message.scope.value!r}, which this credential lacks"
-        )
+        raise Forbidden(f"{message.name} needs the scope {message.scope.value!r}, which this credential lacks")
 
 
 class CommandBus:

@@ -78,7 +78,7 @@ def _from_container(origin: Any, arguments: tuple[Any, ...], data: JSON) -> Any:
         mapping = _checked(data, isinstance(data, Mapping), origin)
         return {key: from_json(arguments[1], item) for key, item in mapping.items()}
     items = _checked(data, isinstance(data, Sequence) and not isinstance(data, str), origin)
-    if origin is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
+    if origin is tuple and arguments[-1] is not Ellipsis:
         return tuple(from_json(kind, item) for kind, item in zip(arguments, items, strict=True))
     decoded = [from_json(arguments[0], item) for item in items]
     return decoded if origin in (list, Sequence) else origin(decoded)

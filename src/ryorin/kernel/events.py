@@ -34,17 +34,17 @@ class LogPosition:
     def parse(cls, token: str) -> LogPosition:
         """Read a consistency token; raises InvalidInput when it is not one."""
         left, dash, right = token.partition("-")
-        # 19 digits: both halves are 64-bit numbers in the log
         if not (dash and _is_number(left) and _is_number(right)):
-            raise InvalidInput(
-                f"{token[:60]!r} is not a consistency token; send back the one a write gave you"
-            )
+            raise InvalidInput(f"{token[:60]!r} is not a consistency token; send back the one a write gave you")
         return cls(int(left), int(right))
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 19
+    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
 
+
+# both halves are 64-bit numbers in the log
+MAX_DIGITS = 19
 
 BEGINNING = LogPosition(0, 0)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 OrgId = NewType("OrgId", str)
 CommandId = NewType("CommandId", UUID)
-R = TypeVar("R", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
 
 
 def uuid7(now_ns: int | None = None, entropy: bytes | None = None) -> UUID:
@@ -70,8 +70,8 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query(Generic[R]):
-    """A question whose answer type is R; `read_models` are the projections it depends on."""
+class Query(Generic[R_co]):
+    """A question whose answer type is R_co; `read_models` are the projections it depends on."""
 
     name: ClassVar[str]
     scope: ClassVar[Scope]

@@ -122,9 +122,7 @@ class CommandLog(Protocol):
         """Enqueue again every runnable command whose job or worker was lost; return their ids."""
         ...
 
-    async def wait_ended(
-        self, org_id: OrgId, command_id: CommandId, timeout_seconds: float
-    ) -> CommandRecord | None:
+    async def wait_ended(self, org_id: OrgId, command_id: CommandId, timeout_seconds: float) -> CommandRecord | None:
         """The command once it ended, or as it is after the timeout."""
         ...
 
@@ -146,9 +144,7 @@ class WorkQueue(Protocol):
 class ReadPositions(Protocol):
     """How far the read models are."""
 
-    async def wait_for(
-        self, read_models: Sequence[str], position: LogPosition, timeout_seconds: float
-    ) -> bool:
+    async def wait_for(self, read_models: Sequence[str], position: LogPosition, timeout_seconds: float) -> bool:
         """Wait until all named projections passed a position; False after the timeout."""
         ...
 

@@ -52,9 +52,7 @@ class ProjectionTransaction(Protocol[W_co]):
 class ProjectionStore(Protocol[W_co]):
     """Where one projection keeps its generations."""
 
-    def open(
-        self, generation: int | None = None
-    ) -> AbstractAsyncContextManager[ProjectionTransaction[W_co] | None]:
+    def open(self, generation: int | None = None) -> AbstractAsyncContextManager[ProjectionTransaction[W_co] | None]:
         """Lock a generation (None: the active one) for one batch; None when another runner has it."""
         ...
 

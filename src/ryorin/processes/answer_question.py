@@ -86,9 +86,7 @@ class AnswerQuestionProcess:
         self._cache.hot.put(actor.org_id, key, kept)
         return replace(kept.answer, cache="l2")
 
-    async def _made(
-        self, query: AnswerQuestion, actor: Actor, key: str | None
-    ) -> AsyncGenerator[AnswerPart, None]:
+    async def _made(self, query: AnswerQuestion, actor: Actor, key: str | None) -> AsyncGenerator[AnswerPart, None]:
         retrieved = await self._maker.retrieve(query, actor, self._bus())
         async with aclosing(self._maker.make(query, retrieved)) as parts:
             async for part in parts:
@@ -100,9 +98,7 @@ class AnswerQuestionProcess:
                     else replace(part, answer=replace(part.answer, cache="bypass"))
                 )
 
-    async def _keep(
-        self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, answer: Answer
-    ) -> None:
+    async def _keep(self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, answer: Answer) -> None:
         if answer.degraded:
             return  # the next asker deserves a try at the whole
         probe = retrieved.result.probe if retrieved.result else None

@@ -61,9 +61,7 @@ class FreshnessProjection:
                     await rows.collection_changed(org_id, event.collection, position)
                     await rows.invalidate_collection(org_id, event.collection, event.type, position)
 
-    async def _changed(
-        self, recorded: RecordedEvent, collection: str, change: _Change, rows: AnswerRows
-    ) -> None:
+    async def _changed(self, recorded: RecordedEvent, collection: str, change: _Change, rows: AnswerRows) -> None:
         def stale(probe: ContextProbe) -> bool:
             return would_change(probe, change.newcomers, {change.document})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 from ryorin.contexts.answers.errors import ModelNotFound, ModelUnavailable
@@ -46,7 +46,7 @@ class _Draft:
 
     text: str = ""
     finish_reason: str = "stop"
-    usage: Usage = Usage(0, 0)
+    usage: Usage = field(default_factory=lambda: Usage(0, 0))
 
 
 class AnswerMaker:

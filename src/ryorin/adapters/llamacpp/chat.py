@@ -104,9 +104,7 @@ class LlamaCppChatModel:
         try:
             return xllamacpp.Server(parameters)
         except RuntimeError as error:
-            raise ModelUnavailable(
-                f"model {self._alias!r} cannot be loaded from {self._path}: {error}"
-            ) from error
+            raise ModelUnavailable(f"model {self._alias!r} cannot be loaded from {self._path}: {error}") from error
 
 
 def raise_error(alias: str, part: dict[str, Any]) -> None:
@@ -141,9 +139,7 @@ def _delta(part: dict[str, Any]) -> ChatDelta:
     choices = part["choices"]
     if not choices:
         return ChatDelta("", None, counted)
-    return ChatDelta(
-        choices[0].get("delta", {}).get("content") or "", choices[0].get("finish_reason"), counted
-    )
+    return ChatDelta(choices[0].get("delta", {}).get("content") or "", choices[0].get("finish_reason"), counted)
 
 
 def bundled_model() -> Path:

@@ -28,7 +28,7 @@ class LocalBlobStore:
         folder = self._folder / _folder_of(org_id)
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         digest, size = hashlib.sha256(), 0
-        part: IO[bytes] = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)
+        part: IO[bytes] = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)  # noqa: SIM115 - kept under another name
         try:
             async for piece in content:
                 size += len(piece)
@@ -39,7 +39,7 @@ class LocalBlobStore:
             await asyncio.to_thread(_keep, part, folder / digest.hexdigest())
         except BaseException:
             part.close()
-            Path(part.name).unlink(missing_ok=True)
+            await asyncio.to_thread(Path(part.name).unlink, missing_ok=True)
             raise
         return StoredContent(digest.hexdigest(), size)
 

@@ -109,9 +109,7 @@ def _layer(builder: _Builder, model: ModelFile, layer: int, state: str) -> str:
         context, model.matrix(f"{at}.ao.w", sizes.hidden), model.vector(f"{at}.ao.b"), f"{at}.attended"
     )
     state = _add_and_normalise(builder, model, attended, state, f"{at}.aln")
-    wide = builder.linear(
-        state, model.matrix(f"{at}.fi.w", sizes.hidden), model.vector(f"{at}.fi.b"), f"{at}.wide"
-    )
+    wide = builder.linear(state, model.matrix(f"{at}.fi.w", sizes.hidden), model.vector(f"{at}.fi.b"), f"{at}.wide")
     active = builder.fused("Gelu", [wide], f"{at}.active")
     narrow = builder.linear(
         active, model.matrix(f"{at}.fo.w", sizes.feed_forward), model.vector(f"{at}.fo.b"), f"{at}.narrow"

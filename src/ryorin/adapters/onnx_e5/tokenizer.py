@@ -26,10 +26,7 @@ class E5Tokenizer:
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text."""
         normalised = [self._normalise(text) for text in texts]
-        return [
-            encoding.ids
-            for encoding in self._tokenizer.encode_batch_fast(normalised, add_special_tokens=False)
-        ]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(normalised, add_special_tokens=False)]
 
     def _normalise(self, text: str) -> str:
         spaced = _SPACES.sub(" ", text.translate(self._normalisation))

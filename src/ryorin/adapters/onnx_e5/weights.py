@@ -6,6 +6,7 @@ import importlib.util
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -108,9 +109,7 @@ def _vocabulary(cursor: _Cursor) -> Vocabulary:
     offsets = np.frombuffer(cursor.bytes(4 * (count + 1)), dtype="<u4").tolist()
     scores = np.frombuffer(cursor.bytes(4 * count), dtype="<f4").tolist()
     blob = bytes(cursor.bytes(blob_bytes))
-    pieces = tuple(
-        blob[start:end].decode("utf-8", "replace") for start, end in zip(offsets, offsets[1:], strict=False)
-    )
+    pieces = tuple(blob[start:end].decode("utf-8", "replace") for start, end in pairwise(offsets))
     return Vocabulary(pieces, tuple(scores), bos, eos, unk, _normalisation(cursor))
 
 

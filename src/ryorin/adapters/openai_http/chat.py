@@ -62,7 +62,7 @@ class OpenAIHttpChatModel:
             ) from error
         except httpx.HTTPError as error:
             raise ModelUnavailable(
-                f"model {self._alias!r} at {self._url} cannot be reached ({type(error).__name__}); is its server running?"
+                f"model {self._alias!r} at {self._url} cannot be reached ({type(error).__name__}); is it running?"
             ) from error
 
     async def _attempts(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
@@ -104,13 +104,9 @@ class OpenAIHttpChatModel:
         detail = (await response.aread()).decode("utf-8", "replace")[:300]
         status = response.status_code
         if status in (401, 403):
-            raise ModelUnavailable(
-                f"model {self._alias!r} refuses our credential (HTTP {status}); check its api_key"
-            )
+            raise ModelUnavailable(f"model {self._alias!r} refuses our credential (HTTP {status}); check its api_key")
         if status == 404:  # noqa: PLR2004
-            raise ModelUnavailable(
-                f"model {self._alias!r}: {self._url} does not know {self._model!r} (HTTP 404)"
-            )
+            raise ModelUnavailable(f"model {self._alias!r}: {self._url} does not know {self._model!r} (HTTP 404)")
         if status in RETRYABLE:
             raise ModelUnavailable(f"model {self._alias!r} is overloaded or broken (HTTP {status}): {detail}")
         raise ModelRejected(f"model {self._alias!r} refused the request (HTTP {status}): {detail}")
@@ -146,6 +142,4 @@ def _delta(chunk: Mapping[str, Any]) -> ChatDelta:
     choices = chunk.get("choices") or []
     if not choices:
         return ChatDelta("", None, counted)
-    return ChatDelta(
-        choices[0].get("delta", {}).get("content") or "", choices[0].get("finish_reason"), counted
-    )
+    return ChatDelta(choices[0].get("delta", {}).get("content") or "", choices[0].get("finish_reason"), counted)

@@ -28,9 +28,7 @@ class OpenTelemetry:
         self._metrics = metrics
 
     @contextmanager
-    def span(
-        self, name: str, attributes: Mapping[str, str | int | float], parent: str | None = None
-    ) -> Iterator[None]:
+    def span(self, name: str, attributes: Mapping[str, str | int | float], parent: str | None = None) -> Iterator[None]:
         """Time a piece of work; an exception marks the span and goes on."""
         context = _PROPAGATOR.extract({"traceparent": parent}) if parent else None
         with self._tracer.start_as_current_span(name, context=context, attributes=dict(attributes)):

@@ -91,9 +91,7 @@ def media_type_of(filename: str, declared: str | None) -> str:
     if base in _UNTOLD and not suffix:
         return "text/plain"
     known = ", ".join(sorted(suffix.lstrip(".") for suffix in MEDIA_TYPES))
-    raise UnreadableDocument(
-        f"{filename}: the format {suffix or base!r} is not supported; it must be one of {known}"
-    )
+    raise UnreadableDocument(f"{filename}: the format {suffix or base!r} is not supported; it must be one of {known}")
 
 
 def check_content(content: bytes, filename: str, media_type: str, limits: ParserLimits) -> None:
@@ -122,16 +120,12 @@ def _check_magic(content: bytes, filename: str, media_type: str) -> None:
         return
     if media_type == "application/pdf":
         if b"%PDF-" not in content[:1024]:
-            raise UnreadableDocument(
-                f"{filename}: the content is {kind or 'no PDF'}; the file is damaged or misnamed"
-            )
+            raise UnreadableDocument(f"{filename}: the content is {kind or 'no PDF'}; the file is damaged or misnamed")
         if b"/Encrypt" in content:
             raise UnreadableDocument(f"{filename}: the PDF is encrypted; remove its password and try again")
         return
     if kind is not None:
-        raise UnreadableDocument(
-            f"{filename}: the content is {kind}, not {media_type}; give the file its right name"
-        )
+        raise UnreadableDocument(f"{filename}: the content is {kind}, not {media_type}; give the file its right name")
 
 
 def _short(media_type: str) -> str:
@@ -148,9 +142,7 @@ def _check_archive(content: bytes, filename: str, limits: ParserLimits) -> None:
     if any(entry.flag_bits & 0x1 for entry in entries):
         raise UnreadableDocument(f"{filename}: the file is encrypted; remove its password and try again")
     if len(entries) > limits.max_entries:
-        raise UnreadableDocument(
-            f"{filename}: the archive has {len(entries)} entries; at most {limits.max_entries}"
-        )
+        raise UnreadableDocument(f"{filename}: the archive has {len(entries)} entries; at most {limits.max_entries}")
     if unpacked > limits.max_unpacked_bytes or unpacked > limits.max_ratio * len(content) + MEGABYTE:
         raise UnreadableDocument(
             f"{filename}: the archive unpacks to {unpacked / MEGABYTE:.0f} MB, too much for its size (a zip bomb?)"

@@ -40,9 +40,7 @@ class SandboxedParser:
 
     def _check_text(self, text: str, filename: str) -> None:
         if not text.strip():
-            raise UnreadableDocument(
-                f"{filename}: no text was found (a scanned picture, or an empty document?)"
-            )
+            raise UnreadableDocument(f"{filename}: no text was found (a scanned picture, or an empty document?)")
         if len(text) > self._limits.max_text_characters:
             raise UnreadableDocument(
                 f"{filename}: its text has {len(text):,} characters; at most "

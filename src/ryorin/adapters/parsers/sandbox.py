@@ -46,9 +46,7 @@ class Sandbox:
                 timed_out = not timer.is_alive()
                 child.kill()
                 reason = f"took longer than {self._limits.seconds:g} s" if timed_out else "broke its parser"
-                raise UnreadableDocument(
-                    f"{filename}: the file {reason}; it is damaged or too large"
-                ) from error
+                raise UnreadableDocument(f"{filename}: the file {reason}; it is damaged or too large") from error
             finally:
                 timer.cancel()
         return _extracted(answer, filename)
@@ -67,9 +65,7 @@ class Sandbox:
 
     def _start(self) -> subprocess.Popen[bytes]:
         arguments = [sys.executable, "-m", "ryorin.adapters.parsers.child", str(self._limits.memory_bytes)]
-        return subprocess.Popen(
-            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        return subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     def close(self) -> None:
         """End all children that are not at work; those that are end when their pipe closes."""
@@ -103,7 +99,5 @@ def _reap(child: subprocess.Popen[bytes]) -> None:
 
 def _extracted(answer: dict[str, str], filename: str) -> Extracted:
     if "error" in answer:
-        raise UnreadableDocument(
-            f"{filename}: the file could not be read ({answer['error']}); is it damaged?"
-        )
+        raise UnreadableDocument(f"{filename}: the file could not be read ({answer['error']}); is it damaged?")
     return Extracted(answer["text"], answer.get("title"))

@@ -137,18 +137,14 @@ class PostgresAnswerRows:
         rows = await rows_of(self._connection, PROBES, (org_id, collection))
         return [KeptProbe(row["key"], bytes(row["probe"])) for row in rows]
 
-    async def invalidate(
-        self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition
-    ) -> None:
+    async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None:
         """Invalidate answers, and tell every process's memory."""
         await run(self._connection, INVALIDATE, (reason[:500], org_id, list(keys)))
         for key in keys:
             payload = f"key\x1f{org_id}\x1f{key}\x1f{position}"
             await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
 
-    async def invalidate_collection(
-        self, org_id: OrgId, collection: str, reason: str, position: LogPosition
-    ) -> None:
+    async def invalidate_collection(self, org_id: OrgId, collection: str, reason: str, position: LogPosition) -> None:
         """Invalidate all answers of a collection, and tell every process's memory."""
         await run(self._connection, INVALIDATE_COLLECTION, (reason[:500], org_id, collection))
         payload = f"collection\x1f{org_id}\x1f{collection}\x1f{position}"

@@ -37,9 +37,7 @@ class PostgresChangedChunks:
                 raise Unavailable(f"chunk set {event.chunk_set} of document {event.document!r} is not stored")
             hashes = [text_hash(passage) for passage in chunk_set.passages()]
             rows = await rows_of(connection, VECTORS, (org_id, self._model_id, hashes))
-        vectors = {
-            row["passage_hash"]: np.array(parse_vector(row["vector"]), dtype=np.float32) for row in rows
-        }
+        vectors = {row["passage_hash"]: np.array(parse_vector(row["vector"]), dtype=np.float32) for row in rows}
         newcomers = []
         for chunk, key in zip(chunk_set.chunks, hashes, strict=True):
             terms = chunk_weights(chunk.text, " ".join(chunk.heading_path) or chunk_set.title)

@@ -86,9 +86,7 @@ class PostgresEmbeddingStore:
         rows = await self._pool.fetch(KNOWN, (org_id, model_id, list(hashes)))
         return {row["passage_hash"] for row in rows}
 
-    async def save(
-        self, org_id: OrgId, model_id: str, hashes: Sequence[str], vectors: NDArray[np.float32]
-    ) -> None:
+    async def save(self, org_id: OrgId, model_id: str, hashes: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Keep vectors (n, dimensions); one that was there already is counted as computed again."""
         # in order of the key, so that two writers of the same passages cannot deadlock
         order = sorted(range(len(hashes)), key=lambda index: hashes[index])

@@ -190,9 +190,7 @@ class PostgresCommandLog:
         if dead:
             await self._pool.execute(sql.FREE_LEASES, (dead,))
 
-    async def wait_ended(
-        self, org_id: OrgId, command_id: CommandId, timeout_seconds: float
-    ) -> CommandRecord | None:
+    async def wait_ended(self, org_id: OrgId, command_id: CommandId, timeout_seconds: float) -> CommandRecord | None:
         """The command once it ended, or as it is after the timeout."""
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         while True:

@@ -48,8 +48,9 @@ WHERE v.org_id = %s AND v.collection = %s AND v.document = %s ORDER BY v.version
 """
 TEXT = """
 SELECT v.document, v.version, s.text
-FROM document_versions v JOIN chunk_sets s ON s.org_id = v.org_id AND s.id = v.chunk_set
-JOIN documents d USING (org_id, collection, document)
+FROM document_versions v
+JOIN documents d ON (d.org_id, d.collection, d.document) = (v.org_id, v.collection, v.document)
+JOIN chunk_sets s ON s.org_id = v.org_id AND s.id = v.chunk_set
 WHERE v.org_id = %(org_id)s AND v.collection = %(collection)s AND v.document = %(document)s
   AND v.version = COALESCE(%(version)s::int, d.version)
 """

@@ -82,9 +82,7 @@ class PostgresDocumentRows:
     async def _run(self, statement: str, parameters: Sequence[object] | Mapping[str, object]) -> int:
         return await run(self._connection, statement.replace("{g}", str(self._generation)), parameters)
 
-    async def put_collection(
-        self, key: CollectionKey, incarnation: int, description: str, at: datetime
-    ) -> None:
+    async def put_collection(self, key: CollectionKey, incarnation: int, description: str, at: datetime) -> None:
         """Make a collection known."""
         await self._run(PUT_COLLECTION, (key.org_id, key.collection, incarnation, description, at))
 

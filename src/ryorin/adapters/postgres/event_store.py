@@ -93,9 +93,7 @@ class PostgresEventStore:
         newer = row is not None and row["newer"]
         await wait_for(ticket, NAP_SECONDS if newer else timeout_seconds)
 
-    async def append(
-        self, connection: Connection, aggregate: Aggregate, metadata: EventMetadata
-    ) -> LogPosition:
+    async def append(self, connection: Connection, aggregate: Aggregate, metadata: EventMetadata) -> LogPosition:
         """Write an aggregate's pending events; raises ConcurrencyConflict when another writer was first."""
         position = BEGINNING
         for offset, event in enumerate(aggregate.pending):

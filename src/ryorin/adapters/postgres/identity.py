@@ -34,12 +34,8 @@ NAME = """
 INSERT INTO identity_organisations_g{g} (org_id, display_name) VALUES (%s, %s)
 ON CONFLICT (org_id) DO UPDATE SET display_name = excluded.display_name
 """
-PUT_USER = (
-    "INSERT INTO identity_users_g{g} (org_id, user_id, display_name, created_at) VALUES (%s, %s, %s, %s)"
-)
-FIND = (
-    "SELECT org_id, prefix, secret_hash, scopes, expires_at, revoked_at FROM identity_keys WHERE prefix = %s"
-)
+PUT_USER = "INSERT INTO identity_users_g{g} (org_id, user_id, display_name, created_at) VALUES (%s, %s, %s, %s)"
+FIND = "SELECT org_id, prefix, secret_hash, scopes, expires_at, revoked_at FROM identity_keys WHERE prefix = %s"
 ANY = "SELECT EXISTS (SELECT 1 FROM identity_keys WHERE revoked_at IS NULL) AS found"
 LIST = """
 SELECT k.prefix, k.label, k.scopes, k.user_id AS "user", k.created_at, k.expires_at, k.revoked_at, u.last_used_at

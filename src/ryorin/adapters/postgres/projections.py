@@ -30,9 +30,7 @@ WHERE name = %s AND generation = %s
 INSERT = "INSERT INTO projection_generations (name, generation, state) VALUES (%s, %s, %s)"
 NEXT = "SELECT COALESCE(max(generation), 0) + 1 AS next FROM projection_generations WHERE name = %s"
 LEFTOVERS = "SELECT generation FROM projection_generations WHERE name = %s AND state <> 'active'"
-SET_STATE = (
-    "UPDATE projection_generations SET state = %s, updated_at = now() WHERE name = %s AND generation = %s"
-)
+SET_STATE = "UPDATE projection_generations SET state = %s, updated_at = now() WHERE name = %s AND generation = %s"
 RETIRE = "UPDATE projection_generations SET state = 'retired' WHERE name = %s AND state = 'active'"
 FORGET = "DELETE FROM projection_generations WHERE name = %s AND generation = %s"
 RECORD_ERROR = "UPDATE projection_generations SET error = %s WHERE name = %s AND state = 'active'"
@@ -78,9 +76,7 @@ class Schema:
 class PostgresProjectionTransaction(Generic[W]):
     """Checkpoint and rows of one generation on one connection."""
 
-    def __init__(
-        self, connection: Connection, name: str, generation: int, checkpoint: LogPosition, rows: W
-    ) -> None:
+    def __init__(self, connection: Connection, name: str, generation: int, checkpoint: LogPosition, rows: W) -> None:
         self._connection = connection
         self._name = name
         self._generation = generation
@@ -120,9 +116,7 @@ class PostgresProjectionStore(Generic[W]):
         await run(connection, INSERT, (self._name, generation, state))
 
     @asynccontextmanager
-    async def open(
-        self, generation: int | None = None
-    ) -> AsyncIterator[PostgresProjectionTransaction[W] | None]:
+    async def open(self, generation: int | None = None) -> AsyncIterator[PostgresProjectionTransaction[W] | None]:
         """Lock a generation for one batch; None when another runner has it."""
         async with self._pool.transaction() as connection:
             lock = self._name if generation is None else f"{self._name}#{generation}"
@@ -204,9 +198,7 @@ class PostgresReadPositions:
         self._listening, self._begun = connected, False
         self._wakeup.ring()
 
-    async def wait_for(
-        self, read_models: Sequence[str], position: LogPosition, timeout_seconds: float
-    ) -> bool:
+    async def wait_for(self, read_models: Sequence[str], position: LogPosition, timeout_seconds: float) -> bool:
         """Wait until all named projections passed a position; False after the timeout."""
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         while True:

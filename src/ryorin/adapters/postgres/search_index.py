@@ -89,9 +89,7 @@ class PostgresChunkIndex:
     async def nearest(self, vectors: NDArray[np.float32], limit: int) -> tuple[tuple[Scored, ...], ...]:
         """Stage 1: pure HNSW over the whole index, one list per vector, each on its own connection."""
         async with together() as group:
-            searches = [
-                group.create_task(self._nearest_one(literal, limit)) for literal in vector_literals(vectors)
-            ]
+            searches = [group.create_task(self._nearest_one(literal, limit)) for literal in vector_literals(vectors)]
         return tuple(search.result() for search in searches)
 
     async def _nearest_one(self, literal: str, limit: int) -> tuple[Scored, ...]:
@@ -132,9 +130,7 @@ class PostgresChunkIndex:
         }
         return _scored(await self._pool.fetch(LEXICAL, parameters))
 
-    async def keep_live(
-        self, key: CollectionKey, which: SearchFilter, chunk_ids: Sequence[int]
-    ) -> Mapping[int, str]:
+    async def keep_live(self, key: CollectionKey, which: SearchFilter, chunk_ids: Sequence[int]) -> Mapping[int, str]:
         """Stage 2: of those chunks the current, readable ones that pass the filter, with their documents."""
         rows = await self._pool.fetch(KEEP_LIVE, {"chunk_ids": list(chunk_ids), **_filters(key, which)})
         return {row["chunk_id"]: row["document"] for row in rows}

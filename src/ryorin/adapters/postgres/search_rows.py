@@ -78,7 +78,8 @@ WHERE document_no = %(no)s
 DROP_OLD = "DELETE FROM search_chunks_g{g} WHERE document_no = %s AND version < %s - 1"
 COUNT_LIVE = """
 UPDATE search_collections_g{g} SET live_chunks = (
-    SELECT COALESCE(sum(chunks), 0) FROM search_documents_g{g} WHERE org_id = %(org_id)s AND collection = %(collection)s)
+    SELECT COALESCE(sum(chunks), 0) FROM search_documents_g{g}
+    WHERE org_id = %(org_id)s AND collection = %(collection)s)
 WHERE org_id = %(org_id)s AND collection = %(collection)s
 RETURNING live_chunks, lexicon_chunks
 """
@@ -147,9 +148,7 @@ class PostgresSearchRows:
         """Which incarnation of the collection exists."""
         rows = await rows_of(
             self._connection,
-            self._sql(
-                "SELECT incarnation FROM search_collections_g{g} WHERE org_id = %s AND collection = %s"
-            ),
+            self._sql("SELECT incarnation FROM search_collections_g{g} WHERE org_id = %s AND collection = %s"),
             (key.org_id, key.collection),
         )
         return rows[0]["incarnation"] if rows else None
@@ -165,9 +164,7 @@ class PostgresSearchRows:
         for collection in {key.parent for key, _ in versions}:
             await self._recount(collection)
 
-    async def _put_version(
-        self, key: DocumentKey, event: DocumentVersionIndexed, chunk_set: ChunkSet | None
-    ) -> None:
+    async def _put_version(self, key: DocumentKey, event: DocumentVersionIndexed, chunk_set: ChunkSet | None) -> None:
         if chunk_set is None:
             raise Unavailable(f"chunk set {event.chunk_set} of document {key.document!r} is not stored")
         parameters = {
@@ -190,9 +187,7 @@ class PostgresSearchRows:
         self, key: DocumentKey, event: DocumentVersionIndexed, chunk_set: ChunkSet, document_no: int
     ) -> None:
         chunks = chunk_set.chunks
-        lexical = [
-            chunk_weights(chunk.text, " ".join(chunk.heading_path) or chunk_set.title) for chunk in chunks
-        ]
+        lexical = [chunk_weights(chunk.text, " ".join(chunk.heading_path) or chunk_set.title) for chunk in chunks]
         parameters = {
             "document_no": document_no,
             "org_id": key.org_id,

@@ -21,7 +21,5 @@ def parse_vector(literal: str) -> tuple[float, ...]:
 
 def sparse_literal(ids: NDArray[np.int32], weights: NDArray[np.float32]) -> str:
     """Term ids (from 1) and weights as pgvector's sparsevec text form."""
-    pairs = ",".join(
-        f"{term}:{weight:.5g}" for term, weight in zip(ids.tolist(), weights.tolist(), strict=True)
-    )
+    pairs = ",".join(f"{term}:{weight:.5g}" for term, weight in zip(ids.tolist(), weights.tolist(), strict=True))
     return f"{{{pairs}}}/{SPARSE_DIMENSIONS}"

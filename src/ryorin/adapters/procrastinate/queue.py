@@ -17,9 +17,7 @@ from ryorin.kernel.messages import CommandId
 TASK = "ryorin.run_command"
 # how long a worker's heartbeat may be missing before its jobs count as lost (seconds)
 STALLED_SECONDS = 30.0
-WAITING = (
-    "SELECT args->>'command_id' AS id FROM procrastinate_jobs WHERE status = 'todo' AND task_name = %(task)s"
-)
+WAITING = "SELECT args->>'command_id' AS id FROM procrastinate_jobs WHERE status = 'todo' AND task_name = %(task)s"
 
 
 class ProcrastinateQueue:

@@ -32,22 +32,18 @@ class PrometheusMetrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self._counters = {
-            name: Counter(name, text, labels, registry=self._registry)
-            for name, (text, labels) in COUNTERS.items()
+            name: Counter(name, text, labels, registry=self._registry) for name, (text, labels) in COUNTERS.items()
         }
         self._histograms = {
             name: Histogram(name, text, labels, registry=self._registry, buckets=SECONDS)
             for name, (text, labels) in HISTOGRAMS.items()
         }
         self._gauges = {
-            name: Gauge(name, text, labels, registry=self._registry)
-            for name, (text, labels) in GAUGES.items()
+            name: Gauge(name, text, labels, registry=self._registry) for name, (text, labels) in GAUGES.items()
         }
         # finding a labelled child costs more than counting: a cached answer pays for it once
         self._counter = lru_cache(maxsize=1024)(lambda name, *values: self._counters[name].labels(*values))
-        self._histogram = lru_cache(maxsize=1024)(
-            lambda name, *values: self._histograms[name].labels(*values)
-        )
+        self._histogram = lru_cache(maxsize=1024)(lambda name, *values: self._histograms[name].labels(*values))
 
     def count(self, name: str, **labels: str) -> None:
         """Add one to a counter."""

@@ -31,9 +31,7 @@ def build_models(settings: Settings, client: httpx.AsyncClient) -> dict[str, Cha
     models: dict[str, ChatModel] = {BUNDLED: LlamaCppChatModel(BUNDLED, bundled_model())}
     for alias, model in settings.models.items():
         key = model.api_key.get_secret_value() if model.api_key else None
-        models[alias] = OpenAIHttpChatModel(
-            alias, model.base_url, model.model, key, model.context_tokens, client
-        )
+        models[alias] = OpenAIHttpChatModel(alias, model.base_url, model.model, key, model.context_tokens, client)
     return models
 
 

@@ -44,9 +44,7 @@ def build_foundation(pool: Pool) -> Foundation:
     """Connect the spine on an open pool."""
     events_known, commands_known = event_registry(), command_registry()
     events_known.register(*knowledge_events.EVENTS, *identity_events.EVENTS)
-    commands_known.register(
-        *knowledge_commands.COMMANDS, *identity_commands.COMMANDS, *operations_commands.COMMANDS
-    )
+    commands_known.register(*knowledge_commands.COMMANDS, *identity_commands.COMMANDS, *operations_commands.COMMANDS)
     notifications = Notifications(pool.url)
     appended, ended = Wakeup(), Wakeup()
     notifications.subscribe(Channel.EVENTS, appended.ring)

@@ -40,9 +40,7 @@ def build_projections(base: Foundation, engine: EmbeddingEngine) -> Projections:
     stores: list[PostgresProjectionStore[Any]] = []
     runners: dict[str, ProjectionRunner[Any]] = {}
 
-    def add(
-        projection: Projection[Any], schema: Schema, rows: Callable[[Connection, int], Any], batch: int
-    ) -> None:
+    def add(projection: Projection[Any], schema: Schema, rows: Callable[[Connection, int], Any], batch: int) -> None:
         store = PostgresProjectionStore(base.pool, projection.name, schema, rows)
         stores.append(store)
         runners[projection.name] = ProjectionRunner(projection, store, base.events, base.telemetry, batch)

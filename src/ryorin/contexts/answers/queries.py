@@ -116,9 +116,7 @@ class AnswerQuestion(Query[Answer]):
         if not any(message.role == "user" and message.content.strip() for message in self.messages):
             raise InvalidInput("messages must contain at least one user message with text")
         if len(self.messages) > MAX_MESSAGES:
-            raise InvalidInput(
-                f"{len(self.messages)} messages were given; at most {MAX_MESSAGES} are allowed"
-            )
+            raise InvalidInput(f"{len(self.messages)} messages were given; at most {MAX_MESSAGES} are allowed")
         if sum(len(message.content) for message in self.messages) > MAX_MESSAGE_CHARACTERS:
             raise InvalidInput(f"messages are longer than {MAX_MESSAGE_CHARACTERS} characters in all")
 

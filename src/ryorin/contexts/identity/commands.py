@@ -14,9 +14,7 @@ MAX_NAME_CHARACTERS = 200
 
 def _check_name(kind: str, name: str) -> None:
     if not name.strip() or len(name) > MAX_NAME_CHARACTERS or not name.isprintable():
-        raise InvalidInput(
-            f"{kind} name {name[:60]!r} must have 1-{MAX_NAME_CHARACTERS} printable characters"
-        )
+        raise InvalidInput(f"{kind} name {name[:60]!r} must have 1-{MAX_NAME_CHARACTERS} printable characters")
 
 
 @dataclass(frozen=True, slots=True)

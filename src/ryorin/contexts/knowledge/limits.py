@@ -37,22 +37,13 @@ def check_tag(tag: str) -> None:
 def check_metadata(metadata: Mapping[str, str]) -> None:
     """Raise InvalidInput unless `metadata` is a small map of printable names to storable texts."""
     if len(metadata) > MAX_METADATA_ENTRIES:
-        raise InvalidInput(
-            f"metadata has {len(metadata)} entries; at most {MAX_METADATA_ENTRIES} are allowed"
-        )
+        raise InvalidInput(f"metadata has {len(metadata)} entries; at most {MAX_METADATA_ENTRIES} are allowed")
     for key, value in metadata.items():
         if not key or len(key) > MAX_TAG_CHARACTERS or not printable(key):
             raise InvalidInput(f"metadata name {key[:80]!r} must have 1-{MAX_TAG_CHARACTERS} characters")
-        if (
-            len(value) > MAX_METADATA_CHARACTERS
-            or "\x00" in value
-            or (not value.isascii()
-            and not _storable(value))
-        ):
-            raise InvalidInput(
-                f"metadata {key!r} must be text of at most {MAX_METADATA_CHARACTERS} characters"
-            )
+        if len(value) > MAX_METADATA_CHARACTERS or "\x00" in value or (not value.isascii() and not _storable(value)):
+            raise InvalidInput(f"metadata {key!r} must be text of at most {MAX_METADATA_CHARACTERS} characters")
 
 
 def _storable(text: str) -> bool:
-    return not any(0xD800 <= ord(character) <= 0xDFFF for character in text)
+    return not any(unicodedata.category(character) == "Cs" for character in text)

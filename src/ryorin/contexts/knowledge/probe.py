@@ -105,9 +105,7 @@ def _lexical_scores(probe: ContextProbe, newcomers: Sequence[Newcomer], sign: fl
     return [_inner_product(ids, weights, newcomer, sign) for newcomer in newcomers]
 
 
-def _inner_product(
-    ids: NDArray[np.int32], weights: NDArray[np.float32], newcomer: Newcomer, sign: float
-) -> float:
+def _inner_product(ids: NDArray[np.int32], weights: NDArray[np.float32], newcomer: Newcomer, sign: float) -> float:
     _, ours, theirs = np.intersect1d(ids, newcomer.term_ids, assume_unique=True, return_indices=True)
     if not len(ours):
         return 0.0
@@ -149,10 +147,7 @@ def _unknown_matters(
         return False
     if len(ranking) < probe.top_k:
         return True
-    best = [
-        (score, score + sum(gain for ids, gain in gains if identifier not in ids))
-        for identifier, score in ranking
-    ]
+    best = [(score, score + sum(gain for ids, gain in gains if identifier not in ids)) for identifier, score in ranking]
     unknown = sum(gain for _, gain in gains)
     ceilings = [ceiling for _, ceiling in best] + [unknown]
     return any(best[at][0] <= max(ceilings[at + 1 :]) for at in range(probe.top_k))

@@ -56,9 +56,7 @@ class RetryCommandHandler(CommandHandler[RetryCommand, None]):
     def __init__(self, log: CommandLog) -> None:
         self._log = log
 
-    async def decide(
-        self, command: RetryCommand, prepared: None, run: Run, work: UnitOfWork
-    ) -> OperationDone:
+    async def decide(self, command: RetryCommand, prepared: None, run: Run, work: UnitOfWork) -> OperationDone:
         record = await self._log.requeue(run.actor.org_id, CommandId(command.id))
         return OperationDone(str(command.id), record.state.value)
 
@@ -69,9 +67,7 @@ class DiscardCommandHandler(CommandHandler[DiscardCommand, None]):
     def __init__(self, log: CommandLog) -> None:
         self._log = log
 
-    async def decide(
-        self, command: DiscardCommand, prepared: None, run: Run, work: UnitOfWork
-    ) -> OperationDone:
+    async def decide(self, command: DiscardCommand, prepared: None, run: Run, work: UnitOfWork) -> OperationDone:
         record = await self._log.discard(run.actor.org_id, CommandId(command.id))
         return OperationDone(str(command.id), record.state.value)
 
@@ -90,9 +86,7 @@ class RebuildProjectionHandler(CommandHandler[RebuildProjection, int]):
             raise NotFound(f"there is no projection {command.projection!r}; there are {known}")
         return await runner.rebuild()
 
-    async def decide(
-        self, command: RebuildProjection, prepared: int, run: Run, work: UnitOfWork
-    ) -> OperationDone:
+    async def decide(self, command: RebuildProjection, prepared: int, run: Run, work: UnitOfWork) -> OperationDone:
         return OperationDone(command.projection, f"generation {prepared}")
 
 

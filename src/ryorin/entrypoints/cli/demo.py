@@ -83,9 +83,7 @@ class Demo:
     def _ingest(self, client: httpx.Client, folder: Path) -> None:
         started, outcomes = time.monotonic(), []
         commands = [
-            _checked(
-                client.put(_document(path.relative_to(folder).as_posix()), content=path.read_bytes())
-            ).json()
+            _checked(client.put(_document(path.relative_to(folder).as_posix()), content=path.read_bytes())).json()
             for path in sorted(folder.rglob("*.md"))
         ]
         for command in commands:
@@ -128,9 +126,7 @@ class Demo:
         response = _checked(client.put(_document(EDITED), content=text.encode()))
         self._token = _ended(client, response.json()["id"])["position"]
 
-    def _ask(
-        self, client: httpx.Client, question: str, token: str | None = None
-    ) -> tuple[dict[str, Any], float]:
+    def _ask(self, client: httpx.Client, question: str, token: str | None = None) -> tuple[dict[str, Any], float]:
         body = {
             "model": "extractive",
             "messages": [{"role": "user", "content": question}],
@@ -212,9 +208,7 @@ def _ended(client: httpx.Client, command: str) -> dict[str, Any]:
 
 def _checked(response: httpx.Response) -> httpx.Response:
     if response.is_error:
-        raise RyorinError(
-            f"{response.request.url.path} answered {response.status_code}: {response.text[:300]}"
-        )
+        raise RyorinError(f"{response.request.url.path} answered {response.status_code}: {response.text[:300]}")
     return response
 
 

@@ -9,7 +9,27 @@ from pathlib import Path
 
 # formats that can be read; everything else in a folder is passed over
 SUFFIXES = frozenset(
-    [".md", ".mdx", ".markdown", ".txt", ".text", ".rst", ".html", ".htm", ".xhtml", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".pdf", ".docx", ".pptx", ".xlsx", ".epub"]
+    [
+        ".md",
+        ".mdx",
+        ".markdown",
+        ".txt",
+        ".text",
+        ".rst",
+        ".html",
+        ".htm",
+        ".xhtml",
+        ".csv",
+        ".tsv",
+        ".json",
+        ".jsonl",
+        ".ndjson",
+        ".pdf",
+        ".docx",
+        ".pptx",
+        ".xlsx",
+        ".epub",
+    ]
 )
 ROOT_METADATA = "ingest_root"
 

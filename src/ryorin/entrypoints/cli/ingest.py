@@ -53,9 +53,7 @@ class Report:
 
     def note(self, position: str | None) -> None:
         """Keep the furthest position."""
-        if position and (
-            self.position is None or LogPosition.parse(position) > LogPosition.parse(self.position)
-        ):
+        if position and (self.position is None or LogPosition.parse(position) > LogPosition.parse(self.position)):
             self.position = position
 
 

@@ -72,9 +72,7 @@ def build(session: Session) -> typer.Typer:
         session.run(READING, work)
 
     @group.command()
-    def revoke(
-        prefix: Annotated[str, typer.Argument(help="The key's prefix.")], json: AsJson = False
-    ) -> None:
+    def revoke(prefix: Annotated[str, typer.Argument(help="The key's prefix.")], json: AsJson = False) -> None:
         """End a key at once."""
 
         async def work(services: Services) -> None:

@@ -60,12 +60,8 @@ def _add_ingest(cli: typer.Typer, session: Session) -> None:
     def ingest(
         folder: Annotated[Path, typer.Argument(help="A folder, or one file.")],
         collection: Collection,
-        tag: Annotated[
-            list[str] | None, typer.Option(help="A tag for all documents; repeat for several.")
-        ] = None,
-        watch: Annotated[
-            bool, typer.Option("--watch", help="Keep the collection in sync until stopped.")
-        ] = False,
+        tag: Annotated[list[str] | None, typer.Option(help="A tag for all documents; repeat for several.")] = None,
+        watch: Annotated[bool, typer.Option("--watch", help="Keep the collection in sync until stopped.")] = False,
         json: AsJson = False,
     ) -> None:
         """Bring a collection in line with a folder; unchanged files cost nothing."""

@@ -46,9 +46,7 @@ def build(session: Session) -> typer.Typer:
         session.run(READING, work)
 
     @group.command()
-    def rebuild(
-        name: Annotated[str, typer.Argument(help="The projection's name.")], json: AsJson = False
-    ) -> None:
+    def rebuild(name: Annotated[str, typer.Argument(help="The projection's name.")], json: AsJson = False) -> None:
         """Fill a next generation while the present one serves, then switch."""
 
         async def work(services: Services) -> None:

@@ -70,9 +70,7 @@ def details(answer: Answer) -> dict[str, Any]:
     }
 
 
-def chunk(
-    answer_id: str, created: int, model: str, delta: dict[str, str], finish: str | None
-) -> dict[str, Any]:
+def chunk(answer_id: str, created: int, model: str, delta: dict[str, str], finish: str | None) -> dict[str, Any]:
     """One chunk of a streamed completion."""
     choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
     return {

@@ -175,18 +175,14 @@ async def _events(
 ) -> AsyncGenerator[bytes, None]:
     """Server-sent events of a stream; an error in its middle is told as an event, for there is no other way."""
     answer_id, created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
-    yield _event(
-        render.chunk(answer_id, created, asked.question.model, {"role": "assistant", "content": ""}, None)
-    )
+    yield _event(render.chunk(answer_id, created, asked.question.model, {"role": "assistant", "content": ""}, None))
     answer: Answer | None = None
     try:
         async with aclosing(parts):
             part = first
             while part is not None:
                 if part.text:
-                    yield _event(
-                        render.chunk(answer_id, created, asked.question.model, {"content": part.text}, None)
-                    )
+                    yield _event(render.chunk(answer_id, created, asked.question.model, {"content": part.text}, None))
                 answer = part.answer or answer
                 part = await anext(parts, None)
     except RyorinError as failure:

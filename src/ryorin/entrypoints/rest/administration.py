@@ -26,9 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["administration"])
 async def list_projections(caller: CallerNeeded) -> Any:
     """Every read model: its generation, position and lag in events."""
     statuses = await caller.services.queries.ask(ListProjections(), caller.actor)
-    return {
-        "projections": [{**dict(_fields(status)), "position": str(status.position)} for status in statuses]
-    }
+    return {"projections": [{**dict(_fields(status)), "position": str(status.position)} for status in statuses]}
 
 
 def _fields(status: object) -> dict[str, Any]:
@@ -38,9 +36,7 @@ def _fields(status: object) -> dict[str, Any]:
 
 
 @router.post("/projections/{projection}/rebuild", status_code=202, response_model=CommandState)
-async def rebuild_projection(
-    projection: str, caller: CallerNeeded, key: IdempotencyKey = None
-) -> JSONResponse:
+async def rebuild_projection(projection: str, caller: CallerNeeded, key: IdempotencyKey = None) -> JSONResponse:
     """Fill the next generation beside the one that serves, then switch."""
     command = RebuildProjection(projection=projection)
     receipt = await caller.services.commands.send(command, caller.actor, idempotency_key=key)

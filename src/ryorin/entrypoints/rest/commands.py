@@ -35,9 +35,7 @@ async def command_response(caller: Caller, command_id: UUID, prefer: str | None)
     """202 with the place to look, or 200 once the command ended within `Prefer: wait=N` (RFC 7240)."""
     found = _WAIT.search(prefer or "")
     wait = min(float(found.group(1)), MAX_WAIT_SECONDS) if found else 0.0
-    view: CommandView = await caller.services.queries.ask(
-        GetCommand(id=command_id, wait_seconds=wait), caller.actor
-    )
+    view: CommandView = await caller.services.queries.ask(GetCommand(id=command_id, wait_seconds=wait), caller.actor)
     headers = {"Location": f"/api/v1/commands/{view.id}"}
     if found:
         headers["Preference-Applied"] = f"wait={found.group(1)}"

@@ -19,9 +19,7 @@ MAX_WAIT_SECONDS = 60.0
 POSITION_HEADER = "x-ryorin-position"
 IDEMPOTENCY_KEY_CHARACTERS = 200
 
-_bearer = HTTPBearer(
-    auto_error=False, description="An API key, `ryo_...`; not needed on an open local server"
-)
+_bearer = HTTPBearer(auto_error=False, description="An API key, `ryo_...`; not needed on an open local server")
 
 
 def services_of(request: Request) -> Services:
@@ -48,9 +46,7 @@ def demand_of(
         str | None,
         Header(alias="x-ryorin-consistency", description="A consistency token: see at least this write"),
     ] = None,
-    wait: Annotated[
-        float, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for the token")
-    ] = 10.0,
+    wait: Annotated[float, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for the token")] = 10.0,
 ) -> Consistency:
     """What the read demands; raises InvalidInput when the token is none."""
     return Consistency(LogPosition.parse(token) if token else None, wait)

@@ -62,9 +62,7 @@ async def list_documents(
 ) -> Any:
     """Documents in order of their ids; `next_after` of one page is `after` of the next."""
     which = SearchFilter(tags=tuple(tag), metadata=_pairs(meta))
-    page = await caller.ask(
-        ListDocuments(collection=collection, filter=which, after=after, limit=limit), demand
-    )
+    page = await caller.ask(ListDocuments(collection=collection, filter=which, after=after, limit=limit), demand)
     return to_json(page)
 
 
@@ -82,14 +80,10 @@ async def put_document(
     caller: CallerNeeded,
     key: IdempotencyKey = None,
     prefer: Annotated[str | None, Header(description="`wait=10`: wait that many seconds for the end")] = None,
-    filename: Annotated[
-        str | None, Query(max_length=500, description="Tells the format; default: the id")
-    ] = None,
+    filename: Annotated[str | None, Query(max_length=500, description="Tells the format; default: the id")] = None,
     title: Annotated[str | None, Query(max_length=500)] = None,
     tag: Annotated[list[str] | None, Query(description="Sets the tags; repeat for several")] = None,
-    meta: Annotated[
-        list[str] | None, Query(description="Sets metadata, name=value; repeat for several")
-    ] = None,
+    meta: Annotated[list[str] | None, Query(description="Sets metadata, name=value; repeat for several")] = None,
 ) -> JSONResponse:
     """Make the body the document's content: an idempotent upsert, carried out by a worker."""
 
@@ -120,9 +114,7 @@ async def get_document(collection: str, document: str, caller: CallerNeeded, dem
 
 
 @router.delete("/documents/{document:path}")
-async def delete_document(
-    collection: str, document: str, caller: CallerNeeded, key: IdempotencyKey = None
-) -> Written:
+async def delete_document(collection: str, document: str, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
     """Take a document out of index and answers; its versions stay restorable."""
     return Written(**await caller.send(DeleteDocument(collection=collection, document=document), key))
 
@@ -148,9 +140,7 @@ async def tag_document(
     collection: str, document: str, body: TagsBody, caller: CallerNeeded, key: IdempotencyKey = None
 ) -> Written:
     """Add and remove tags."""
-    command = TagDocument(
-        collection=collection, document=document, add=tuple(body.add), remove=tuple(body.remove)
-    )
+    command = TagDocument(collection=collection, document=document, add=tuple(body.add), remove=tuple(body.remove))
     return Written(**await caller.send(command, key))
 
 

@@ -68,9 +68,7 @@ class FilterBody(BaseModel):
 class SearchBody(BaseModel):
     """A search; `variants` are further wordings of the same question."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"query": "When does the office open?", "top_k": 3}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"query": "When does the office open?", "top_k": 3}]})
 
     query: str
     variants: list[str] = []

@@ -117,9 +117,7 @@ class AnswerRows(Protocol):
         """What the valid answers of a collection depend on."""
         ...
 
-    async def invalidate(
-        self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition
-    ) -> None: ...
+    async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None: ...
 
     async def invalidate_collection(
         self, org_id: OrgId, collection: str, reason: str, position: LogPosition

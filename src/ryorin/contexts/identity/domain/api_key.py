@@ -29,9 +29,7 @@ class ApiKey(Aggregate):
             raise Conflict(f"a key with prefix {self.prefix!r} exists; make a new one")
         scopes = tuple(scope.value for scope in command.scopes)
         self.record(
-            ApiKeyCreated(
-                command.prefix, command.secret_hash, command.label, scopes, command.user, command.expires_at
-            )
+            ApiKeyCreated(command.prefix, command.secret_hash, command.label, scopes, command.user, command.expires_at)
         )
 
     def revoke(self) -> None:

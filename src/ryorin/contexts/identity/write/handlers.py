@@ -18,9 +18,7 @@ from ryorin.kernel.ports import UnitOfWork
 class CreateOrganisationHandler(CommandHandler[CreateOrganisation, None]):
     """Names the organisation."""
 
-    async def decide(
-        self, command: CreateOrganisation, prepared: None, run: Run, work: UnitOfWork
-    ) -> IdentityChanged:
+    async def decide(self, command: CreateOrganisation, prepared: None, run: Run, work: UnitOfWork) -> IdentityChanged:
         organisation = await work.load(Organisation(run.actor.org_id))
         organisation.rename(command.display_name)
         await work.save(organisation)
@@ -30,9 +28,7 @@ class CreateOrganisationHandler(CommandHandler[CreateOrganisation, None]):
 class CreateUserHandler(CommandHandler[CreateUser, None]):
     """Adds a user."""
 
-    async def decide(
-        self, command: CreateUser, prepared: None, run: Run, work: UnitOfWork
-    ) -> IdentityChanged:
+    async def decide(self, command: CreateUser, prepared: None, run: Run, work: UnitOfWork) -> IdentityChanged:
         organisation = await work.load(Organisation(run.actor.org_id))
         organisation.add_user(command.user, command.display_name)
         await work.save(organisation)
@@ -42,9 +38,7 @@ class CreateUserHandler(CommandHandler[CreateUser, None]):
 class CreateApiKeyHandler(CommandHandler[CreateApiKey, None]):
     """Adds a key."""
 
-    async def decide(
-        self, command: CreateApiKey, prepared: None, run: Run, work: UnitOfWork
-    ) -> IdentityChanged:
+    async def decide(self, command: CreateApiKey, prepared: None, run: Run, work: UnitOfWork) -> IdentityChanged:
         key = await work.load(ApiKey(run.actor.org_id, command.prefix))
         key.create(command)
         await work.save(key)
@@ -54,9 +48,7 @@ class CreateApiKeyHandler(CommandHandler[CreateApiKey, None]):
 class RevokeApiKeyHandler(CommandHandler[RevokeApiKey, None]):
     """Ends a key."""
 
-    async def decide(
-        self, command: RevokeApiKey, prepared: None, run: Run, work: UnitOfWork
-    ) -> IdentityChanged:
+    async def decide(self, command: RevokeApiKey, prepared: None, run: Run, work: UnitOfWork) -> IdentityChanged:
         key = await work.load(ApiKey(run.actor.org_id, command.prefix))
         key.revoke()
         await work.save(key)

@@ -35,9 +35,7 @@ def text_hash(passage: str) -> str:
     return hashlib.sha256(passage.encode()).hexdigest()
 
 
-def chunk_set_id(
-    content_hash: str, filename: str, media_type: str | None, title: str | None, pipeline: str
-) -> str:
+def chunk_set_id(content_hash: str, filename: str, media_type: str | None, title: str | None, pipeline: str) -> str:
     """The id of a chunk set: equal inputs through an equal pipeline need no work again."""
     suffix = filename.rpartition(".")[2].lower() if "." in filename else ""
     parts = "\x1f".join((content_hash, suffix, media_type or "", title or "", pipeline))

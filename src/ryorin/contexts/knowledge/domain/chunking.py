@@ -65,9 +65,7 @@ class _Measure:
 
     def fitting(self, start: int, tokens: float) -> int:
         """The furthest end at which a span from `start` still fits."""
-        return max(
-            start + 1, int(np.searchsorted(self._tokens, self._tokens[start] + tokens, side="right")) - 1
-        )
+        return max(start + 1, int(np.searchsorted(self._tokens, self._tokens[start] + tokens, side="right")) - 1)
 
 
 def _running_sum(values: NDArray[np.generic]) -> NDArray[np.float64]:

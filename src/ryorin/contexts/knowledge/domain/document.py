@@ -77,9 +77,7 @@ class Document(Aggregate):
             dict(current.metadata),
             current.filename,
         ):
-            self.record(
-                DocumentDescribed(self.collection, self.document, title, metadata, description.filename)
-            )
+            self.record(DocumentDescribed(self.collection, self.document, title, metadata, description.filename))
             changed = True
         if description.tags is not None and _normal(description.tags) != current.tags:
             self._tag(description.tags)
@@ -118,9 +116,7 @@ class Document(Aggregate):
 
     def fail(self, content_hash: str, filename: str, code: str, reason: str) -> None:
         """Note that a content was refused; what is served stays."""
-        self.record(
-            DocumentVersionFailed(self.collection, self.document, content_hash, filename, code, reason)
-        )
+        self.record(DocumentVersionFailed(self.collection, self.document, content_hash, filename, code, reason))
 
     def restore(self, version: int, accepted_sequence: int) -> Outcome:
         """Make an older version's content current again, as a new version; raises VersionNotFound."""

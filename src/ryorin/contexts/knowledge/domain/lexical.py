@@ -34,9 +34,7 @@ MIN_CANDIDATE_TERMS = 3
 
 _RUNS = re.compile(r"[\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+|\w+")
 _CJK = re.compile(r"[\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_CJK_SPLIT = re.compile(
-    r"([\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)"
-)
+_CJK_SPLIT = re.compile(r"([\u3005\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -136,6 +134,4 @@ def candidate_terms(query: LexicalVector, statistics: TermStatistics) -> list[in
 
 def _vector(weights: Mapping[int, float]) -> LexicalVector:
     ids = sorted(weights)
-    return LexicalVector(
-        np.array(ids, dtype=np.int32), np.array([weights[term] for term in ids], dtype=np.float32)
-    )
+    return LexicalVector(np.array(ids, dtype=np.int32), np.array([weights[term] for term in ids], dtype=np.float32))

@@ -12,7 +12,36 @@ _END = re.compile(
     re.VERBOSE,
 )
 _ABBREVIATIONS = frozenset(
-    ["mr", "mrs", "ms", "dr", "prof", "st", "vs", "etc", "e.g", "i.e", "cf", "fig", "figs", "no", "vol", "inc", "ltd", "co", "corp", "jr", "sr", "approx", "dept", "est", "al", "eq", "sec", "ch"]
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "st",
+        "vs",
+        "etc",
+        "e.g",
+        "i.e",
+        "cf",
+        "fig",
+        "figs",
+        "no",
+        "vol",
+        "inc",
+        "ltd",
+        "co",
+        "corp",
+        "jr",
+        "sr",
+        "approx",
+        "dept",
+        "est",
+        "al",
+        "eq",
+        "sec",
+        "ch",
+    ]
 )
 # a closing bracket of a quotation goes on when a particle follows: 「はい。」と言った。
 _CONTINUES = re.compile(r"[とっ、はがをにのでもや]")

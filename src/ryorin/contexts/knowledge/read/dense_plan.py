@@ -78,12 +78,9 @@ class DensePlanner:
         *,
         exact: bool,
     ) -> DenseCandidates:
-        lists = [
-            await self._index.nearest_filtered(key, which, vector, limit, exact=exact) for vector in vectors
-        ]
+        lists = [await self._index.nearest_filtered(key, which, vector, limit, exact=exact) for vector in vectors]
         found = tuple(
-            tuple(Candidate(entry.chunk_id, entry.document, entry.score) for entry in entries)
-            for entries in lists
+            tuple(Candidate(entry.chunk_id, entry.document, entry.score) for entry in entries) for entries in lists
         )
         return DenseCandidates(found, "exact" if exact else "iterative")
 

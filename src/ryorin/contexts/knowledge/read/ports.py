@@ -50,9 +50,7 @@ class DocumentKey:
 class DocumentRows(Protocol):
     """Rows of the documents read model, inside a projection's transaction."""
 
-    async def put_collection(
-        self, key: CollectionKey, incarnation: int, description: str, at: datetime
-    ) -> None: ...
+    async def put_collection(self, key: CollectionKey, incarnation: int, description: str, at: datetime) -> None: ...
 
     async def drop_collection(self, key: CollectionKey) -> None: ...
 
@@ -176,9 +174,7 @@ class ChunkIndex(Protocol):
         """BM25 over current chunks that hold any of the `candidates` term ids."""
         ...
 
-    async def keep_live(
-        self, key: CollectionKey, which: SearchFilter, chunk_ids: Sequence[int]
-    ) -> Mapping[int, str]:
+    async def keep_live(self, key: CollectionKey, which: SearchFilter, chunk_ids: Sequence[int]) -> Mapping[int, str]:
         """Stage 2: of those chunks the current, readable ones that pass the filter, with their documents."""
         ...
 

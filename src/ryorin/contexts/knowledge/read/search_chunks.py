@@ -106,9 +106,7 @@ class SearchChunksHandler:
         watch.note("dense", started)
         return vectors, found
 
-    async def _lexical(
-        self, query: SearchChunks, key: CollectionKey, limit: int, watch: _Stopwatch
-    ) -> _Lexical:
+    async def _lexical(self, query: SearchChunks, key: CollectionKey, limit: int, watch: _Stopwatch) -> _Lexical:
         nothing = query_weights("", TermStatistics())
         if query.mode == "vector":
             return _Lexical(nothing, ())
@@ -123,9 +121,7 @@ class SearchChunksHandler:
             # the dense side still answers; the response says what is missing
             return _Lexical(nothing, (), degraded=("lexical",))
         watch.note("lexical", started)
-        return _Lexical(
-            weights, tuple(Candidate(entry.chunk_id, entry.document, entry.score) for entry in scored)
-        )
+        return _Lexical(weights, tuple(Candidate(entry.chunk_id, entry.document, entry.score) for entry in scored))
 
 
 def _hits(

@@ -11,9 +11,7 @@ from ryorin.kernel.ports import UnitOfWork
 class CreateCollectionHandler(CommandHandler[CreateCollection, None]):
     """Creates a collection unless it exists."""
 
-    async def decide(
-        self, command: CreateCollection, prepared: None, run: Run, work: UnitOfWork
-    ) -> CollectionChanged:
+    async def decide(self, command: CreateCollection, prepared: None, run: Run, work: UnitOfWork) -> CollectionChanged:
         collection = await work.load(Collection(run.actor.org_id, command.collection))
         created = collection.create(command.description)
         await work.save(collection)

@@ -11,9 +11,7 @@ from ryorin.kernel.ports import UnitOfWork
 class DeleteCollectionHandler(CommandHandler[DeleteCollection, None]):
     """Ends a collection; the next one of its name starts empty."""
 
-    async def decide(
-        self, command: DeleteCollection, prepared: None, run: Run, work: UnitOfWork
-    ) -> CollectionChanged:
+    async def decide(self, command: DeleteCollection, prepared: None, run: Run, work: UnitOfWork) -> CollectionChanged:
         collection = await work.load(Collection(run.actor.org_id, command.collection))
         collection.delete()
         await work.save(collection)

@@ -11,9 +11,7 @@ from ryorin.kernel.ports import UnitOfWork
 class DeleteDocumentHandler(CommandHandler[DeleteDocument, None]):
     """Takes a document out of service."""
 
-    async def decide(
-        self, command: DeleteDocument, prepared: None, run: Run, work: UnitOfWork
-    ) -> DocumentChanged:
+    async def decide(self, command: DeleteDocument, prepared: None, run: Run, work: UnitOfWork) -> DocumentChanged:
         document = await load_existing(work, run.actor.org_id, command.collection, command.document)
         document.delete(run.record.sequence)
         await work.save(document)

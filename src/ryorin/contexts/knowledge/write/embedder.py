@@ -28,9 +28,7 @@ class PassageEmbedder:
         self._waiting: dict[_Key, str] = {}
         self._consumer: asyncio.Task[None] | None = None
 
-    async def embed(
-        self, org_id: OrgId, passages: Sequence[str], progress: Callable[[int, int], None]
-    ) -> int:
+    async def embed(self, org_id: OrgId, passages: Sequence[str], progress: Callable[[int, int], None]) -> int:
         """Make sure that every passage has a vector; how many of them had none.
 
         `progress` is told how many of the missing ones are done. Raises what the engine or the

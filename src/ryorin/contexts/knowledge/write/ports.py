@@ -51,8 +51,6 @@ class EmbeddingStore(Protocol):
         """Which of the hashes have a vector."""
         ...
 
-    async def save(
-        self, org_id: OrgId, model_id: str, hashes: Sequence[str], vectors: NDArray[np.float32]
-    ) -> None:
+    async def save(self, org_id: OrgId, model_id: str, hashes: Sequence[str], vectors: NDArray[np.float32]) -> None:
         """Keep vectors (n, dimensions); committed when this returns."""
         ...

@@ -57,9 +57,7 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
         document = await glance(
             self._events, Document(org_id, command.collection, collection.incarnation, command.document)
         )
-        live = collection.exists and (
-            document.serves(command.content_hash) or document.outdated(run.record.sequence)
-        )
+        live = collection.exists and (document.serves(command.content_hash) or document.outdated(run.record.sequence))
         if live:
             return Prepared(content=None)
         chunk_set = await self._chunk_set(command, run)
@@ -70,9 +68,7 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
 
     async def _chunk_set(self, command: PutDocument, run: Run) -> ChunkSet:
         org_id = run.actor.org_id
-        key = chunk_set_id(
-            command.content_hash, command.filename, command.media_type, command.title, PIPELINE
-        )
+        key = chunk_set_id(command.content_hash, command.filename, command.media_type, command.title, PIPELINE)
         stored = await self._chunks.get(org_id, key)
         if stored is not None:
             return stored
@@ -97,17 +93,13 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
             chunks=tuple(chunks),
         )
 
-    async def decide(
-        self, command: PutDocument, prepared: Prepared, run: Run, work: UnitOfWork
-    ) -> DocumentChanged:
+    async def decide(self, command: PutDocument, prepared: Prepared, run: Run, work: UnitOfWork) -> DocumentChanged:
         """Append the version, or the new description of the one that is served."""
         org_id = run.actor.org_id
         collection = await work.load(Collection(org_id, command.collection))
         if prepared.content is not None and collection.create(description=""):
             await work.save(collection)
-        document = await work.load(
-            Document(org_id, command.collection, collection.incarnation, command.document)
-        )
+        document = await work.load(Document(org_id, command.collection, collection.incarnation, command.document))
         description = Description(command.filename, command.title, command.metadata, command.tags)
         sequence = run.record.sequence
         if prepared.content is not None:
@@ -133,9 +125,7 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
         collection = await work.load(Collection(org_id, command.collection))
         if collection.create(description=""):
             await work.save(collection)
-        document = await work.load(
-            Document(org_id, command.collection, collection.incarnation, command.document)
-        )
+        document = await work.load(Document(org_id, command.collection, collection.incarnation, command.document))
         document.fail(command.content_hash, command.filename, error.code, error.detail)
         await work.save(document)
 

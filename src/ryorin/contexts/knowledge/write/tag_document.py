@@ -11,9 +11,7 @@ from ryorin.kernel.ports import UnitOfWork
 class TagDocumentHandler(CommandHandler[TagDocument, None]):
     """Adds and removes tags."""
 
-    async def decide(
-        self, command: TagDocument, prepared: None, run: Run, work: UnitOfWork
-    ) -> DocumentChanged:
+    async def decide(self, command: TagDocument, prepared: None, run: Run, work: UnitOfWork) -> DocumentChanged:
         document = await load_existing(work, run.actor.org_id, command.collection, command.document)
         outcome = document.retag(command.add, command.remove)
         await work.save(document)

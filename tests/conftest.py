@@ -1,0 +1,56 @@
+"""Fixtures that start what tests need, on free ports and in temporary folders, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
+from ryorin.adapters.postgres.embedded import EmbeddedPostgres, drop_database
+from ryorin.bootstrap.app import App, open_app
+from ryorin.bootstrap.settings import Settings
+
+for name in [name for name in os.environ if name.startswith("RYORIN_") and name != "RYORIN_BENCH_DATA"]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A PostgreSQL server for the whole session."""
+    with tempfile.TemporaryDirectory(prefix="ryorin-test-") as folder:
+        Path(folder).chmod(0o755)
+        server = EmbeddedPostgres.start(Path(folder), database="admin")
+        try:
+            yield server.url
+        finally:
+            server.release()
+
+
+@pytest.fixture
+def database_url(server_url: str) -> Iterator[str]:
+    """A fresh, empty database."""
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    yield server_url.replace("/admin?", f"/{name}?")
+    drop_database(server_url, name)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> OnnxE5Engine:
+    """The default embedding engine, converted once."""
+    return OnnxE5Engine(tmp_path_factory.mktemp("models"), threads=2)
+
+
+@pytest.fixture
+async def app(database_url: str, tmp_path: Path, engine: OnnxE5Engine) -> AsyncIterator[App]:
+    """A whole Ryorin on an empty database, all roles at work."""
+    settings = Settings(database_url=database_url, data_dir=tmp_path)
+    async with open_app(settings, engine=engine) as running:
+        yield running
