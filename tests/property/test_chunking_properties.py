@@ -50,6 +50,6 @@ def test_chunks_are_ordered_bounded_and_complete(text: str, target: float, facto
         assert chunk.start_byte >= end
         assert source[chunk.start_byte : chunk.end_byte].decode() == chunk.text
         assert chunk.text.strip() == chunk.text != ""
-        assert not source[end : chunk.start_byte].decode().strip() or end == 0 and text.startswith("---")
+        assert not source[end : chunk.start_byte].decode().strip() or (end == 0 and text.startswith("---"))
         end = chunk.end_byte
     assert not chunks or not source[end:].decode().strip()

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 3.0
 TIDY_SECONDS = 600.0
 RESTART_SECONDS = 1.0
+CANCEL_AGAIN_SECONDS = 0.5
 QUEUES = ("interactive", "ingest")
 
 
@@ -48,18 +49,28 @@ async def background_work(
     if Role.PROJECTIONS in roles:
         jobs |= {name: runner.run for name, runner in projections.runners.items()}
         jobs["tidying"] = lambda: _repeat(PostgresAnswerStore(base.pool).purge, TIDY_SECONDS)
-    tasks = [asyncio.create_task(_supervise(name, job), name=name) for name, job in jobs.items()]
+    stopping = asyncio.Event()
+    tasks = {asyncio.create_task(_supervise(name, job, stopping), name=name) for name, job in jobs.items()}
     try:
         yield
     finally:
-        for task in tasks:
+        stopping.set()
+        await _end(tasks)
+
+
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: a library may take a first cancellation for a wish to finish gracefully."""
+    pending = tasks
+    while pending:
+        for task in pending:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _supervise(name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _supervise(name: str, job: Callable[[], Coroutine[Any, Any, None]], stopping: asyncio.Event) -> None:
     """Start a job again when it fails: a database that was away comes back."""
-    while True:
+    while not stopping.is_set():
         try:
             await job()
         except Exception:  # no failure of one job may stop the others; it is logged and tried again
