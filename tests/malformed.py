@@ -173,7 +173,9 @@ def _epub(text: str) -> bytes:
         '<manifest><item id="c" href="c.xhtml" media-type="application/xhtml+xml"/></manifest>'
         '<spine><itemref idref="c"/></spine></package>'
     )
-    page = f'<html xmlns="http://www.w3.org/1999/xhtml"><head><title>Heron</title></head><body><p>{text}</p></body></html>'
+    page = (
+        f'<html xmlns="http://www.w3.org/1999/xhtml"><head><title>Heron</title></head><body><p>{text}</p></body></html>'
+    )
     return archive(
         {"mimetype": "application/epub+zip", "META-INF/container.xml": container, "c.opf": package, "c.xhtml": page}
     )

@@ -1,0 +1,114 @@
+"""The official client, unchanged, against a real server."""
+
+from __future__ import annotations
+
+import httpx
+import openai
+import pytest
+
+from benchmarks.server import ServerProcess
+
+
+@pytest.fixture
+def client(server: ServerProcess) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{server.base_url}/v1", api_key="any", max_retries=0)
+
+
+def question(text: str) -> list:  # type: ignore[type-arg]  # the client's message type
+    return [{"role": "user", "content": text}]
+
+
+def test_an_answer_with_citations(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="extractive",
+        messages=question("When does the Tokyo office open?"),
+        extra_body={"ryorin": {"collection": "docs", "top_k": 3}},
+    )
+
+    assert "opens at nine. [1]" in (answer.choices[0].message.content or "")
+    citation = answer.model_extra["ryorin"]["citations"][0]  # type: ignore[index]  # ours
+    assert (citation["document"], citation["version"], citation["heading_path"]) == ("office.md", 1, ["Office"])
+
+
+def test_a_collection_in_the_model_name_and_japanese(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="extractive/collection/docs", messages=question("図書館の休館日は何曜日ですか？")
+    )
+
+    assert "図書館は月曜日に休館します。" in (answer.choices[0].message.content or "")
+
+
+def test_a_stream_says_the_same_and_ends_with_sources_and_usage(client: openai.OpenAI) -> None:
+    for _ in range(2):  # made, then from the cache
+        chunks = list(
+            client.chat.completions.create(
+                model="collection/docs",
+                messages=question("Is coffee free?"),
+                stream=True,
+                stream_options={"include_usage": True},
+            )
+        )
+
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        assert "Coffee is free for everyone." in text
+        assert chunks[-1].usage is not None
+        assert chunks[-2].choices[0].finish_reason == "stop"
+        assert chunks[-2].model_extra["ryorin"]["citations"]  # type: ignore[index]
+
+
+def test_the_bundled_model_talks(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(model="smollm2", messages=question("Say hello."), max_tokens=8)
+
+    assert answer.choices[0].message.content
+    assert answer.usage is not None and answer.usage.completion_tokens > 0
+
+
+def test_embeddings_in_both_encodings_agree(client: openai.OpenAI) -> None:
+    packed = client.embeddings.create(model="default", input=["heron"])
+    plain = client.embeddings.create(model="default", input="heron", encoding_format="float")
+
+    assert len(packed.data[0].embedding) == 384
+    assert packed.data[0].embedding == pytest.approx(plain.data[0].embedding, abs=1e-5)
+    assert packed.usage.prompt_tokens > 0
+
+
+def test_models_are_listed(client: openai.OpenAI) -> None:
+    assert [model.id for model in client.models.list()] == ["extractive", "smollm2"]
+    assert client.models.retrieve("smollm2").owned_by == "ryorin"
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"model": "gpt-9/collection/docs"}, openai.NotFoundError, "there is no model 'gpt-9'"),
+        ({"model": "extractive"}, openai.BadRequestError, "name a collection"),
+        ({"model": "collection/nowhere"}, openai.NotFoundError, "there is no collection 'nowhere'"),
+        ({"n": 3}, openai.BadRequestError, "only one choice"),
+        ({"temperature": 7}, openai.BadRequestError, "temperature"),
+        ({"messages": []}, openai.BadRequestError, "at least one user message"),
+        ({"extra_body": {"ryorin": {"colection": "x"}}}, openai.BadRequestError, "colection"),
+        ({"extra_body": {"ryorin": {"consistency_token": "soon"}}}, openai.BadRequestError, "consistency token"),
+    ],
+)
+def test_mistakes_are_told_in_the_clients_own_errors(
+    client: openai.OpenAI,
+    change: dict,
+    error: type[openai.APIStatusError],
+    words: str,  # type: ignore[type-arg]
+) -> None:
+    request = {"model": "collection/docs", "messages": question("When?"), **change}
+
+    with pytest.raises(error, match=words):
+        client.chat.completions.create(**request)
+
+
+def test_headers_tell_layer_age_and_position(server: ServerProcess) -> None:
+    body = {"model": "collection/docs", "messages": question("How long is the lending period 貸出?")}
+    post = lambda: httpx.post(f"{server.base_url}/v1/chat/completions", json=body, timeout=30)  # noqa: E731
+
+    first, second = post(), post()
+
+    assert first.headers["x-ryorin-cache"] == "miss"
+    assert second.headers["x-ryorin-cache"] == "l1"
+    assert int(second.headers["age"]) >= 0
+    assert second.headers["x-ryorin-position"] == first.headers["x-ryorin-position"]
