@@ -105,7 +105,8 @@ def malformed_files() -> list[Malformed]:
 
 def hostile_but_valid() -> dict[str, tuple[bytes, str, str]]:
     """Files that must be read: content, text that must be there, text that must not."""
-    page = "<html><head><title>T</title><script>alert('pwned')</script><style>p{}</style></head><body><p>Safe text.</p></body></html>"
+    page = "<html><head><title>T</title><script>alert('pwned')</script><style>p{}</style></head><body>"
+    page += "<p>Safe text.</p></body></html>"
     return {
         "script.html": (page.encode(), "Safe text.", "pwned"),
         "macro.docx": (
