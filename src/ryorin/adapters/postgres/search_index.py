@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
-from ryorin.adapters.postgres.pool import Connection, Pool, Row, rows_of, run
+from ryorin.adapters.postgres.pool import EF_SEARCH, Connection, Pool, Row, rows_of, run
 from ryorin.adapters.postgres.vectors import sparse_literal, vector_literals
 from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
 from ryorin.contexts.knowledge.queries import SearchFilter, SimilarDocument
@@ -26,16 +26,25 @@ SELECT live_chunks, lexicon_epoch,
        ) AS total_chunks
 FROM search_collections WHERE org_id = %s AND collection = %s
 """
-NEAREST = """
-SELECT chunk_id, -(vector <#> %(vector)s::halfvec) AS score FROM search_chunks
-ORDER BY vector <#> %(vector)s::halfvec LIMIT %(limit)s
-"""
 CURRENT = """
 search_documents d JOIN search_chunks c ON c.document_no = d.document_no AND c.version = d.version
 WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s
   AND (%(tags)s::text[] IS NULL OR d.tags @> %(tags)s)
   AND (%(metadata)s::jsonb IS NULL OR d.metadata @> %(metadata)s)
   AND (%(documents)s::text[] IS NULL OR d.document = ANY(%(documents)s))
+"""
+# stage 1 is pure HNSW: its limit stands before the join, so that no filter keeps the index from being used
+NEAREST = """
+WITH nearest AS MATERIALIZED (
+    SELECT chunk_id, document_no, version, vector <#> %(vector)s::halfvec AS distance FROM search_chunks
+    ORDER BY vector <#> %(vector)s::halfvec LIMIT %(fetch)s)
+SELECT c.chunk_id, d.document, -c.distance AS score
+FROM nearest c JOIN search_documents d ON d.document_no = c.document_no AND d.version = c.version
+WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s
+  AND (%(tags)s::text[] IS NULL OR d.tags @> %(tags)s)
+  AND (%(metadata)s::jsonb IS NULL OR d.metadata @> %(metadata)s)
+  AND (%(documents)s::text[] IS NULL OR d.document = ANY(%(documents)s))
+ORDER BY c.distance LIMIT %(limit)s
 """
 NEAREST_FILTERED = f"""
 SELECT c.chunk_id, d.document, -(c.vector <#> %(vector)s::halfvec) AS score FROM {CURRENT}
@@ -49,9 +58,6 @@ LEXICAL = f"""
 SELECT c.chunk_id, d.document, -(c.weights <#> %(weights)s::sparsevec) AS score FROM {CURRENT}
   AND c.terms && %(terms)s::integer[]
 ORDER BY score DESC, c.chunk_id LIMIT %(limit)s
-"""
-KEEP_LIVE = f"""
-SELECT c.chunk_id, d.document FROM {CURRENT} AND c.chunk_id = ANY(%(chunk_ids)s::bigint[])
 """
 ROWS = """
 SELECT c.chunk_id, d.document, c.version, d.title, c.heading_path, c.ordinal, c.text,
@@ -86,16 +92,24 @@ class PostgresChunkIndex:
         total = max(row["total_chunks"] or 0, row["live_chunks"])
         return IndexState(True, row["live_chunks"], total, row["lexicon_epoch"])
 
-    async def nearest(self, vectors: NDArray[np.float32], limit: int) -> tuple[tuple[Scored, ...], ...]:
-        """Stage 1: pure HNSW over the whole index, one list per vector, each on its own connection."""
+    async def nearest(
+        self, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], fetch: int, limit: int
+    ) -> tuple[tuple[Scored, ...], ...]:
+        """Both stages for each vector, each on a connection of its own."""
+        parameters = {"fetch": fetch, "limit": limit, **_filters(key, which)}
         async with together() as group:
-            searches = [group.create_task(self._nearest_one(literal, limit)) for literal in vector_literals(vectors)]
+            searches = [
+                group.create_task(self._nearest_one({"vector": literal, **parameters}, fetch))
+                for literal in vector_literals(vectors)
+            ]
         return tuple(search.result() for search in searches)
 
-    async def _nearest_one(self, literal: str, limit: int) -> tuple[Scored, ...]:
+    async def _nearest_one(self, parameters: Mapping[str, object], fetch: int) -> tuple[Scored, ...]:
+        if fetch <= EF_SEARCH:
+            return _scored(await self._pool.fetch(NEAREST, parameters))
         async with self._pool.transaction() as connection:
-            await _set_ef_search(connection, limit)
-            return _scored(await rows_of(connection, NEAREST, {"vector": literal, "limit": limit}))
+            await _set_ef_search(connection, fetch)
+            return _scored(await rows_of(connection, NEAREST, parameters))
 
     async def nearest_filtered(
         self, key: CollectionKey, which: SearchFilter, vector: NDArray[np.float32], limit: int, exact: bool
@@ -129,11 +143,6 @@ class PostgresChunkIndex:
             **_filters(key, which),
         }
         return _scored(await self._pool.fetch(LEXICAL, parameters))
-
-    async def keep_live(self, key: CollectionKey, which: SearchFilter, chunk_ids: Sequence[int]) -> Mapping[int, str]:
-        """Stage 2: of those chunks the current, readable ones that pass the filter, with their documents."""
-        rows = await self._pool.fetch(KEEP_LIVE, {"chunk_ids": list(chunk_ids), **_filters(key, which)})
-        return {row["chunk_id"]: row["document"] for row in rows}
 
     async def rows(self, key: CollectionKey, chunk_ids: Sequence[int]) -> Mapping[int, ChunkRow]:
         """What is shown of chunks."""
@@ -176,7 +185,7 @@ def _filters(key: CollectionKey, which: SearchFilter) -> dict[str, object]:
 
 
 def _scored(rows: Sequence[Row]) -> tuple[Scored, ...]:
-    return tuple(Scored(row["chunk_id"], row["score"], row.get("document", "")) for row in rows)
+    return tuple(Scored(row["chunk_id"], row["document"], row["score"]) for row in rows)
 
 
 def _chunk_row(row: Row) -> ChunkRow:

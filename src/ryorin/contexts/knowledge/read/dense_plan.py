@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,10 +64,8 @@ class DensePlanner:
     async def _pure(
         self, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], fetch: int, limit: int
     ) -> tuple[tuple[Candidate, ...], ...]:
-        lists = await self._index.nearest(vectors, min(fetch, MAX_LIST))
-        ids = {entry.chunk_id for entries in lists for entry in entries}
-        live = await self._index.keep_live(key, which, sorted(ids))
-        return tuple(_candidates(entries, live, limit) for entries in lists)
+        lists = await self._index.nearest(key, which, vectors, min(fetch, MAX_LIST), limit)
+        return tuple(_candidates(entries) for entries in lists)
 
     async def _filtered(
         self,
@@ -79,9 +77,7 @@ class DensePlanner:
         exact: bool,
     ) -> DenseCandidates:
         lists = [await self._index.nearest_filtered(key, which, vector, limit, exact=exact) for vector in vectors]
-        found = tuple(
-            tuple(Candidate(entry.chunk_id, entry.document, entry.score) for entry in entries) for entries in lists
-        )
+        found = tuple(_candidates(entries) for entries in lists)
         return DenseCandidates(found, "exact" if exact else "iterative")
 
 
@@ -89,6 +85,5 @@ def _enough(found: DenseCandidates, needed: int) -> bool:
     return all(len(entries) >= needed for entries in found.lists)
 
 
-def _candidates(entries: Sequence[Scored], live: Mapping[int, str], limit: int) -> tuple[Candidate, ...]:
-    kept = [entry for entry in entries if entry.chunk_id in live]
-    return tuple(Candidate(entry.chunk_id, live[entry.chunk_id], entry.score) for entry in kept[:limit])
+def _candidates(entries: Sequence[Scored]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(entry.chunk_id, entry.document, entry.score) for entry in entries)

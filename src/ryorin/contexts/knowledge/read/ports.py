@@ -111,14 +111,11 @@ class DocumentReadModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A chunk found by stage 1, with its similarity (cosine or BM25; higher is better).
-
-    `document` is empty where stage 1 did not look at it: `keep_live` tells it then.
-    """
+    """A live chunk with its document and its similarity (cosine or BM25; higher is better)."""
 
     chunk_id: int
+    document: str
     score: float
-    document: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +150,11 @@ class ChunkIndex(Protocol):
 
     async def state(self, key: CollectionKey) -> IndexState: ...
 
-    async def nearest(self, vectors: NDArray[np.float32], limit: int) -> tuple[tuple[Scored, ...], ...]:
-        """Stage 1: pure HNSW over the whole index, one list per vector (n, dimensions), in parallel."""
+    async def nearest(
+        self, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], fetch: int, limit: int
+    ) -> tuple[tuple[Scored, ...], ...]:
+        """Both stages, in parallel for each vector (n, dimensions): the `fetch` nearest of the whole index by
+        pure HNSW, then of these the first `limit` that are current, readable and pass the filter."""
         ...
 
     async def nearest_filtered(
@@ -172,10 +172,6 @@ class ChunkIndex(Protocol):
         limit: int,
     ) -> tuple[Scored, ...]:
         """BM25 over current chunks that hold any of the `candidates` term ids."""
-        ...
-
-    async def keep_live(self, key: CollectionKey, which: SearchFilter, chunk_ids: Sequence[int]) -> Mapping[int, str]:
-        """Stage 2: of those chunks the current, readable ones that pass the filter, with their documents."""
         ...
 
     async def rows(self, key: CollectionKey, chunk_ids: Sequence[int]) -> Mapping[int, ChunkRow]:
