@@ -22,7 +22,8 @@ START_SECONDS = 60.0
 class ServerProcess:
     """Start, stop and kill a server; leaving the context stops it and its database."""
 
-    def __init__(self, data_dir: Path | None = None, **environment: str) -> None:
+    def __init__(self, data_dir: Path | None = None, module: str = "ryorin.bootstrap.cli", **environment: str) -> None:
+        self._module = module
         self._folder = tempfile.TemporaryDirectory(prefix="ryorin-") if data_dir is None else None
         self.data_dir = Path(self._folder.name) if self._folder else data_dir or Path()
         self.data_dir.chmod(0o755)
@@ -36,7 +37,7 @@ class ServerProcess:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         environment = {**os.environ, "RYORIN_DATA_DIR": str(self.data_dir), "RYORIN_LOG_LEVEL": "warning"}
-        arguments = [sys.executable, "-m", "ryorin.bootstrap.cli", "serve", "--port", str(port)]
+        arguments = [sys.executable, "-m", self._module, "serve", "--port", str(port)]
         self._process = subprocess.Popen(
             arguments, env={**environment, **self._environment}, start_new_session=True, stderr=sys.stderr
         )

@@ -14,7 +14,7 @@ from ryorin.bootstrap.app import Role, open_app
 from ryorin.bootstrap.serve import parse_roles, serve
 from ryorin.bootstrap.settings import Settings
 from ryorin.contexts.identity.module import LOCAL_ADMINISTRATOR
-from ryorin.entrypoints.cli.main import build_cli
+from ryorin.entrypoints.cli.main import build_cli, run
 from ryorin.entrypoints.cli.session import Session
 from ryorin.entrypoints.problems import MISTAKE
 from ryorin.entrypoints.services import Services
@@ -44,8 +44,8 @@ def _serve(host: str | None, port: int | None, roles: str) -> None:
 
 
 def main() -> None:
-    """Run `ryorin`."""
-    build_cli(Session(_open_services, LOCAL_ADMINISTRATOR), _serve)()
+    """Run `ryorin`; a mistake in the arguments is one line and exit code 2."""
+    run(build_cli(Session(_open_services, LOCAL_ADMINISTRATOR), _serve))
 
 
 if __name__ == "__main__":

@@ -30,9 +30,10 @@ class Receipt:
 
 
 def authorised(actor: Actor, message: Command | Query[Any]) -> None:
-    """Raise Forbidden unless the actor's credential has the message's scope."""
-    if not actor.may(message.scope):
-        raise Forbidden(f"{message.name} needs the scope {message.scope.value!r}, which this credential lacks")
+    """Raise Forbidden unless the actor's credential has every scope the message needs."""
+    for scope in message.needs():
+        if not actor.may(scope):
+            raise Forbidden(f"{message.name} needs the scope {scope.value!r}, which this credential lacks")
 
 
 class CommandBus:

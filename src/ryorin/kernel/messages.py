@@ -65,6 +65,10 @@ class Command:
     queue: ClassVar[str] = "interactive"
     max_attempts: ClassVar[int] = 5
 
+    def needs(self) -> tuple[Scope, ...]:
+        """Every scope that this very command needs."""
+        return (self.scope,)
+
     def validate(self) -> None:
         """Raise InvalidInput when a field can never be accepted."""
 
@@ -76,6 +80,10 @@ class Query(Generic[R_co]):
     name: ClassVar[str]
     scope: ClassVar[Scope]
     read_models: ClassVar[tuple[str, ...]] = ()
+
+    def needs(self) -> tuple[Scope, ...]:
+        """Every scope that this very question needs."""
+        return (self.scope,)
 
     def validate(self) -> None:
         """Raise InvalidInput when a field can never be accepted."""

@@ -74,17 +74,20 @@ class LlamaCppChatModel:
 
     def _generate(self, request: ChatRequest, deliver: Any, stopped: threading.Event) -> None:
         server = self._loaded()
+        refusals: list[dict[str, Any]] = []
 
         def on_chunk(chunk: Any) -> bool:
             for part in chunk if isinstance(chunk, list) else [chunk]:
-                if "error" in part or "choices" not in part:
-                    raise_error(self._alias, part)
-                deliver(_delta(part))
-            return stopped.is_set()
+                if "choices" in part:
+                    deliver(_delta(part))
+                else:
+                    # raised here, it would be lost in the library
+                    refusals.append(part)
+            return bool(refusals) or stopped.is_set()
 
-        problem = server.handle_chat_completions(_body(request), on_chunk)
-        if isinstance(problem, dict) and ("error" in problem or "code" in problem):
-            raise_error(self._alias, problem)
+        server.handle_chat_completions(_body(request), on_chunk)
+        if refusals:
+            raise_error(self._alias, refusals[0])
 
     def _loaded(self) -> Any:
         with self._loading:

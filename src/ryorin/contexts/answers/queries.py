@@ -112,6 +112,10 @@ class AnswerQuestion(Query[Answer]):
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     use_cache: bool = True
 
+    def needs(self) -> tuple[Scope, ...]:
+        """An answer from documents, cached or not, is for who may read them."""
+        return (self.scope, Scope.KNOWLEDGE_READ) if self.grounding else (self.scope,)
+
     def validate(self) -> None:
         if not any(message.role == "user" and message.content.strip() for message in self.messages):
             raise InvalidInput("messages must contain at least one user message with text")

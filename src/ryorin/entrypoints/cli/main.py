@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from typer.exceptions import Abort, TyperException
 
 from ryorin.entrypoints.cli import commands_of_commands, demo, keys, projections, questions
 from ryorin.entrypoints.cli.ingest import FolderIngest, Report, Target
 from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
+from ryorin.entrypoints.problems import FAILURE
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.errors import InvalidInput, RyorinError
 
@@ -37,6 +40,22 @@ def build_cli(session: Session, serve: Serve) -> typer.Typer:
     cli.add_typer(projections.build(session), name="projections")
     cli.add_typer(keys.build(session), name="keys")
     return cli
+
+
+def run(cli: typer.Typer) -> NoReturn:
+    """Run the program; a mistake in the arguments is one line on stderr and exit code 2."""
+    try:
+        code = cli(standalone_mode=False)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        # without any argument the help was shown already, and the message is empty
+        if message := error.format_message():
+            command = context.command_path if context else "ryorin"
+            print(f"ryorin: {message} See `{command} --help`.", file=sys.stderr)  # noqa: T201 - Rich would wrap it
+        sys.exit(error.exit_code)
+    except Abort:
+        sys.exit(FAILURE)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _add_serve(cli: typer.Typer, session: Session, serve: Serve) -> None:

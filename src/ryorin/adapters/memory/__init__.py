@@ -1,0 +1,1 @@
+"""Ports in plain memory: for tests and for runs that need keep nothing."""

@@ -1,0 +1,100 @@
+"""L2 in memory, by the same rules as in PostgreSQL: answers, and the rows through which they are invalidated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ryorin.contexts.answers.read.ports import CachedAnswer, KeptAnswer, KeptProbe
+from ryorin.kernel.events import BEGINNING, LogPosition
+from ryorin.kernel.messages import OrgId
+from ryorin.kernel.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    entry: CachedAnswer
+    created_at: datetime
+
+
+class MemoryAnswers:
+    """The ports `AnswerStore` and `AnswerRows`; an invalidated answer is dropped, its reason kept.
+
+    `lexicon_epoch` is the present one of a collection, None when there is no such collection; `tell` takes
+    evictions in the form that PostgreSQL's adapter sends them in.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        lexicon_epoch: Callable[[OrgId, str], int | None],
+        tell: Callable[[str], None] = lambda payload: None,
+    ) -> None:
+        self._clock = clock
+        self._epoch = lexicon_epoch
+        self._tell = tell
+        self._rows: dict[tuple[OrgId, str], _Row] = {}
+        self._changed: dict[tuple[OrgId, str], LogPosition] = {}
+        self._reached = BEGINNING
+        self.reasons: dict[str, str] = {}
+
+    async def get(self, org_id: OrgId, key: str) -> KeptAnswer | None:
+        """A valid answer."""
+        row = self._rows.get((org_id, key))
+        if row is None:
+            return None
+        entry, age = row.entry, (self._clock.now() - row.created_at).total_seconds()
+        if age >= entry.ttl_seconds or self._outdated(entry):
+            return None
+        return KeptAnswer(replace(entry.answer, age_seconds=age), entry.collection, entry.lexicon_epoch, self._reached)
+
+    async def put(self, entry: CachedAnswer) -> LogPosition | None:
+        """Keep an answer, unless its collection or its ranking changed since it was asked for."""
+        if entry.collection is not None:
+            changed = self._changed.get((entry.org_id, entry.collection), BEGINNING)
+            if changed > entry.as_of or self._outdated(entry):
+                return None
+        self._rows[entry.org_id, entry.key] = _Row(entry, self._clock.now())
+        return max(entry.as_of, self._reached)
+
+    def keys(self) -> list[str]:
+        """The keys of what is kept."""
+        return [key for _, key in self._rows]
+
+    def _outdated(self, entry: CachedAnswer) -> bool:
+        return entry.collection is not None and entry.lexicon_epoch != self._epoch(entry.org_id, entry.collection)
+
+    async def probes(self, org_id: OrgId, collection: str) -> Sequence[KeptProbe]:
+        """What the valid answers of a collection depend on."""
+        return [
+            KeptProbe(row.entry.key, row.entry.probe)
+            for row in self._of_collection(org_id, collection)
+            if row.entry.probe is not None and self._clock.now() < row.created_at + _lifetime(row.entry)
+        ]
+
+    async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None:
+        """Drop answers, and tell of each."""
+        for key in keys:
+            if self._rows.pop((org_id, key), None) is not None:
+                self.reasons[key] = reason
+            self._tell(f"key\x1f{org_id}\x1f{key}\x1f{position}")
+
+    async def invalidate_collection(self, org_id: OrgId, collection: str, reason: str, position: LogPosition) -> None:
+        """Drop all answers of a collection, and tell of it."""
+        for row in self._of_collection(org_id, collection):
+            del self._rows[org_id, row.entry.key]
+            self.reasons[row.entry.key] = reason
+        self._tell(f"collection\x1f{org_id}\x1f{collection}\x1f{position}")
+
+    async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> None:
+        """Note the newest change of a collection."""
+        self._changed[org_id, collection] = position
+        self._reached = max(self._reached, position)
+
+    def _of_collection(self, org_id: OrgId, collection: str) -> list[_Row]:
+        return [row for (org, _), row in self._rows.items() if org == org_id and row.entry.collection == collection]
+
+
+def _lifetime(entry: CachedAnswer) -> timedelta:
+    return timedelta(seconds=entry.ttl_seconds)

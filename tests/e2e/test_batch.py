@@ -1,0 +1,87 @@
+"""A folder with broken, hostile and good files, ingested by the command line as people do it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.server import ServerProcess
+from tests.malformed import hostile_but_valid, malformed_files, sample_files
+
+
+def ryorin(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "RYORIN_DATA_DIR": str(data_dir)}
+    return subprocess.run(
+        [sys.executable, "-m", "ryorin.bootstrap.cli", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(240)
+def test_a_bad_file_never_blocks_the_batch(server: ServerProcess, tmp_path: Path) -> None:
+    bad = {file.name: file for file in malformed_files() if not file.name.endswith(".png")}
+    good = {name: content for name, (content, _, _) in hostile_but_valid().items()} | sample_files()
+    for name, content in {**{name: file.content for name, file in bad.items()}, **good}.items():
+        (tmp_path / name).write_bytes(content)
+
+    first = ryorin(server.data_dir, "ingest", str(tmp_path), "--collection", "batch", "--json")
+
+    assert first.returncode == 1, first.stderr
+    report = json.loads(first.stdout)
+    assert (report["added"], len(report["failed"])) == (len(good), len(bad))
+    for name, file in bad.items():
+        assert name in report["failed"][name] or "larger than" in report["failed"][name]
+        assert file.reason in report["failed"][name] or "larger than" in report["failed"][name]
+
+    (tmp_path / "a.md").write_text("# Heron\n\nThe heron flew to Kyoto.\n")
+    (tmp_path / "a.txt").unlink()
+    for name in bad:
+        (tmp_path / name).unlink()
+    second = ryorin(server.data_dir, "ingest", str(tmp_path), "--collection", "batch", "--json")
+    report = json.loads(second.stdout)
+    assert second.returncode == 0, second.stdout
+    counts = {name: report[name] for name in ("added", "changed", "unchanged", "removed")}
+    assert counts == {"added": 0, "changed": 1, "unchanged": len(good) - 2, "removed": 1}
+    asked = ryorin(server.data_dir, "ask", "Where did the heron fly?", "--collection", "batch", "--json")
+    assert "The heron flew to Kyoto." in json.loads(asked.stdout)["text"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("search", "x", "--collection", "nowhere"), "there is no collection 'nowhere'"),
+        (("ask", "x", "--collection", "docs", "--model", "gpt-9"), "there is no model 'gpt-9'"),
+        (("ingest", "/no/such/folder", "--collection", "x"), "/no/such/folder does not exist"),
+        (("serve", "--roles", "cook"), "roles 'cook'"),
+        (("serve", "--host", "0.0.0.0", "--port", "0"), "refuses to listen"),
+        (("commands", "show", "not-an-id"), "not-an-id"),
+        (("projections", "rebuild", "nothing"), "there is no projection 'nothing'"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_no_traceback(
+    server: ServerProcess, arguments: tuple[str, ...], words: str
+) -> None:
+    finished = ryorin(server.data_dir, *arguments)
+
+    assert words in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert finished.returncode in (1, 2)
+
+
+def test_doctor_and_statuses_as_json(server: ServerProcess) -> None:
+    doctor = ryorin(server.data_dir, "doctor", "--json")
+    projections = ryorin(server.data_dir, "projections", "status", "--json")
+    commands = ryorin(server.data_dir, "commands", "list", "--limit", "3", "--json")
+
+    assert doctor.returncode == 0, doctor.stdout
+    assert all(check["ok"] for check in json.loads(doctor.stdout))
+    assert {one["name"] for one in json.loads(projections.stdout)} >= {"knowledge.search", "answers.freshness"}
+    assert len(json.loads(commands.stdout)) == 3

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
+from ryorin.contexts.answers.errors import ModelRejected, ModelUnavailable
+from ryorin.contexts.answers.queries import ChatMessage, SamplingOptions, Usage
+from ryorin.contexts.answers.read.ports import ChatDelta, ChatRequest
+from ryorin.kernel.errors import RyorinError
+
+KEY = "sk-test-9f31c2"
+Reply = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass
+class Upstream:
+    """An OpenAI-compatible server that answers with what a test puts in `replies`, the last one again and again."""
+
+    base_url: str = ""
+    replies: list[Reply] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    left: threading.Event = field(default_factory=threading.Event)
+
+    async def handle(self, request: Request) -> Response:
+        self.bodies.append(await request.json())
+        self.keys.append(request.headers.get("authorization"))
+        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        return await reply(request)
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """Listens before it serves: a client that comes early waits, it is not refused."""
+    told = Upstream()
+    routes = [Route("/v1/chat/completions", told.handle, methods=["POST"])]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        told.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        config = uvicorn.Config(Starlette(routes=routes), log_level="critical", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield told
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient() as opened:
+        yield opened
+
+
+def event(text: str = "", finish: str | None = None, usage: tuple[int, int] | None = None) -> str:
+    chunk: dict[str, Any] = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
+    if usage is not None:
+        chunk = {"choices": [], "usage": {"prompt_tokens": usage[0], "completion_tokens": usage[1]}}
+    return f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
+
+
+def says(*pieces: str) -> Reply:
+    async def reply(request: Request) -> Response:
+        return StreamingResponse(iter(pieces), media_type="text/event-stream")
+
+    return reply
+
+
+def fails(status: int, message: str = "no", **headers: str) -> Reply:
+    async def reply(request: Request) -> Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return JSONResponse({"error": {"message": message}}, status, headers=named)
+
+    return reply
+
+
+def never_ends(upstream: Upstream, *first: str) -> Reply:
+    async def reply(request: Request) -> Response:
+        async def body() -> AsyncIterator[str]:
+            try:
+                for piece in first:
+                    yield piece
+                await asyncio.Event().wait()
+            finally:
+                upstream.left.set()
+
+        return StreamingResponse(body(), media_type="text/event-stream")
+
+    return reply
+
+
+def model(base_url: str, client: httpx.AsyncClient, key: str | None = KEY) -> OpenAIHttpChatModel:
+    return OpenAIHttpChatModel("big", base_url, "vendor/big-1", key, 8192, client)
+
+
+def question(seconds: float = 30, **sampling: Any) -> ChatRequest:
+    return ChatRequest((ChatMessage("user", "図書館はいつ開きますか？"),), SamplingOptions(**sampling), seconds)
+
+
+async def collect(answering: OpenAIHttpChatModel, request: ChatRequest) -> list[ChatDelta]:
+    async with aclosing(answering.stream(request)) as deltas:
+        return [delta async for delta in deltas]
+
+
+async def test_an_answer_arrives_in_pieces_with_its_end_and_its_usage(
+    upstream: Upstream, client: httpx.AsyncClient
+) -> None:
+    upstream.replies = [
+        says(event("九時"), event("です。"), event("", "stop"), event(usage=(12, 5)), "data: [DONE]\n\n")
+    ]
+
+    deltas = await collect(model(upstream.base_url, client), question())
+
+    assert "".join(delta.text for delta in deltas) == "九時です。"
+    assert [delta.finish_reason for delta in deltas if delta.finish_reason] == ["stop"]
+    assert deltas[-1].usage == Usage(12, 5)
+
+
+async def test_the_request_carries_model_conversation_key_and_only_the_options_given(
+    upstream: Upstream, client: httpx.AsyncClient
+) -> None:
+    upstream.replies = [says(event("x", "stop"), "data: [DONE]\n\n")]
+
+    await collect(model(upstream.base_url, client), question(temperature=0.0, stop=("END",), max_tokens=7))
+
+    assert upstream.keys == [f"Bearer {KEY}"]
+    assert upstream.bodies == [
+        {
+            "model": "vendor/big-1",
+            "messages": [{"role": "user", "content": "図書館はいつ開きますか？"}],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "temperature": 0.0,
+            "max_tokens": 7,
+            "stop": ["END"],
+        }
+    ]
+
+
+async def test_without_a_key_no_credential_is_sent(upstream: Upstream, client: httpx.AsyncClient) -> None:
+    upstream.replies = [says(event("x", "stop"))]
+
+    await collect(model(upstream.base_url, client, key=None), question())
+
+    assert upstream.keys == [None]
+
+
+async def test_noise_between_events_is_passed_over(upstream: Upstream, client: httpx.AsyncClient) -> None:
+    noise = ": keep-alive\n\n", "event: ping\n", "data:\n\n", "data: {broken\n\n", "data: [1, 2]\n\n", 'data: "x"\n\n'
+    upstream.replies = [says(event("A"), *noise, event("B", "stop"), "data: [DONE]\n\n")]
+
+    deltas = await collect(model(upstream.base_url, client), question())
+
+    assert "".join(delta.text for delta in deltas) == "AB"
+
+
+async def test_an_event_may_arrive_in_several_packets_and_without_a_blank(
+    upstream: Upstream, client: httpx.AsyncClient
+) -> None:
+    whole = event("東京", "stop").replace("data: ", "data:")
+    upstream.replies = [says(*whole, "data: [DONE]\n\n")]
+
+    deltas = await collect(model(upstream.base_url, client), question())
+
+    assert [delta.text for delta in deltas] == ["東京"]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_busy_server_is_asked_again_when_it_says(
+    upstream: Upstream, client: httpx.AsyncClient, status: int
+) -> None:
+    upstream.replies = [fails(status, retry_after="0"), says(event("late", "stop"))]
+
+    deltas = await collect(model(upstream.base_url, client), question())
+
+    assert [delta.text for delta in deltas] == ["late"]
+    assert len(upstream.bodies) == 2
+
+
+async def test_a_server_that_stays_busy_is_given_up(upstream: Upstream, client: httpx.AsyncClient) -> None:
+    upstream.replies = [fails(503, "warming up", retry_after="0")]
+
+    with pytest.raises(ModelUnavailable, match=r"'big'.*503.*warming up"):
+        await collect(model(upstream.base_url, client), question())
+
+    assert len(upstream.bodies) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "says_what"),
+    [
+        (400, ModelRejected, "context of 8192 exceeded"),
+        (422, ModelRejected, "context of 8192 exceeded"),
+        (401, ModelUnavailable, "check its api_key"),
+        (403, ModelUnavailable, "check its api_key"),
+        (404, ModelUnavailable, "does not know 'vendor/big-1'"),
+    ],
+)
+async def test_a_refusal_is_final_and_says_what_to_check(
+    upstream: Upstream, client: httpx.AsyncClient, status: int, error: type[RyorinError], says_what: str
+) -> None:
+    upstream.replies = [fails(status, "context of 8192 exceeded")]
+
+    with pytest.raises(error, match=says_what) as raised:
+        await collect(model(upstream.base_url, client), question())
+
+    assert "'big'" in raised.value.detail
+    assert KEY not in raised.value.detail
+    assert len(upstream.bodies) == 1
+
+
+async def test_a_server_that_is_not_there_is_named(client: httpx.AsyncClient) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+
+        with pytest.raises(ModelUnavailable, match=r"'big' at http://127.*ConnectError.*is it running"):
+            await collect(model(address, client), question())
+
+
+async def test_an_answer_that_does_not_end_is_cut_off_in_time(upstream: Upstream, client: httpx.AsyncClient) -> None:
+    upstream.replies = [never_ends(upstream, event("I am thinking"))]
+
+    with pytest.raises(ModelUnavailable, match=r"did not finish within 0\.3 s"):
+        await collect(model(upstream.base_url, client), question(seconds=0.3))
+
+
+async def test_an_answer_broken_off_is_an_error_and_is_not_begun_again(
+    upstream: Upstream, client: httpx.AsyncClient
+) -> None:
+    upstream.replies = [says(event("The office opens at"))]
+    seen: list[str] = []
+
+    async def read() -> None:
+        async with aclosing(model(upstream.base_url, client).stream(question())) as deltas:
+            async for delta in deltas:
+                seen.append(delta.text)
+
+    with pytest.raises(ModelUnavailable, match="ended in the middle"):
+        await read()
+
+    assert seen == ["The office opens at"]
+    assert len(upstream.bodies) == 1
+
+
+async def test_whoever_stops_listening_stops_the_server(upstream: Upstream, client: httpx.AsyncClient) -> None:
+    upstream.replies = [never_ends(upstream, event("first"))]
+
+    async with aclosing(model(upstream.base_url, client).stream(question())) as deltas:
+        first = await anext(deltas)
+
+    assert first.text == "first"
+    assert await asyncio.to_thread(upstream.left.wait, 10)

@@ -1,0 +1,183 @@
+"""Answering in memory: a shelf of passages to search, models that say what they are told, a clock that stands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ryorin.adapters.local.hot_answers import MemoryHotAnswers
+from ryorin.adapters.local.system import TimeOrderedIds
+from ryorin.adapters.memory.answers import MemoryAnswers
+from ryorin.contexts.answers.module import ChatDelta, ChatRequest, ExtractiveAnswerer
+from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, ChatMessage, GroundingOptions
+from ryorin.contexts.knowledge.module import analyse, split_sentences
+from ryorin.contexts.knowledge.queries import (
+    Candidate,
+    ContextProbe,
+    SearchChunks,
+    SearchFilter,
+    SearchHit,
+    SearchResult,
+    StageScores,
+)
+from ryorin.kernel.bus import QueryBus
+from ryorin.kernel.events import LogPosition
+from ryorin.kernel.messages import Actor, OrgId, Scope
+from ryorin.processes.answer_question import AnswerCache, AnswerQuestionProcess
+from ryorin.processes.make_answer import AnswerMaker
+
+ORG = OrgId("a")
+ACTOR = Actor(ORG, "someone", frozenset({Scope.ANSWERS_READ, Scope.KNOWLEDGE_READ}))
+TTL_SECONDS = 3600.0
+
+
+class StandingClock:
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class Positions:
+    def __init__(self) -> None:
+        self.position = LogPosition(5, 1)
+
+    async def current(self, read_models: Sequence[str]) -> LogPosition:
+        return self.position
+
+    async def wait_for(self, read_models: Sequence[str], position: LogPosition, timeout_seconds: float) -> bool:
+        return self.position >= position
+
+
+class QuietTelemetry:
+    def __init__(self) -> None:
+        self.layers: list[str] = []
+
+    @contextmanager
+    def span(self, name: str, attributes: Mapping[str, str | int | float], parent: str | None = None) -> Iterator[None]:
+        yield
+
+    def traceparent(self) -> str | None:
+        return None
+
+    def count(self, name: str, **labels: str) -> None:
+        self.layers.append(labels["layer"])
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        return
+
+
+def probe_of(dense: Sequence[Candidate], limit: int = 10, top_k: int = 5, **more: object) -> ContextProbe:
+    """A probe that looks along (1, 0) and for the term 1."""
+    parts: dict[str, object] = {
+        "collection": "docs",
+        "filter": SearchFilter(),
+        "top_k": top_k,
+        "mode": "fused",
+        "list_limit": limit,
+        "lexicon_epoch": 1,
+        "vectors": ((1.0, 0.0),),
+        "term_ids": (1,),
+        "term_weights": (1.0,),
+        "dense": (tuple(dense),),
+        "lexical": (),
+    }
+    return ContextProbe(**{**parts, **more})  # type: ignore[arg-type]  # the parts above, some replaced
+
+
+@dataclass
+class Shelf:
+    """Handler of SearchChunks: every passage is found, best first."""
+
+    positions: Positions
+    passages: dict[str, str] = field(default_factory=dict)
+    degraded: tuple[str, ...] = ()
+    searches: int = 0
+
+    async def __call__(self, query: SearchChunks, actor: Actor) -> SearchResult:
+        self.searches += 1
+        # the index goes on while it is searched
+        self.positions.position = LogPosition(self.positions.position.transaction_id + 1, 1)
+        hits = [_hit(number, name, text) for number, (name, text) in enumerate(self.passages.items(), start=1)]
+        candidates = [Candidate(hit.chunk_id, hit.document, hit.score) for hit in hits]
+        return SearchResult(
+            tuple(hits), probe_of(candidates, collection=query.collection), "exact", {"dense": 1.0}, self.degraded
+        )
+
+
+def _hit(number: int, document: str, text: str) -> SearchHit:
+    return SearchHit(
+        chunk_id=number,
+        document=document,
+        version=1,
+        title=document,
+        heading_path=(),
+        ordinal=0,
+        text=text,
+        start_byte=0,
+        end_byte=len(text.encode()),
+        score=1 / number,
+        scores=StageScores(),
+    )
+
+
+@dataclass
+class Parrot:
+    """A ChatModel that says its words, raising what is an error among them, waiting for what is an event."""
+
+    words: Sequence[str | Exception | asyncio.Event]
+    context_tokens: int = 4096
+    requests: list[ChatRequest] = field(default_factory=list)
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        self.requests.append(request)
+        for word in self.words:
+            if isinstance(word, Exception):
+                raise word
+            if isinstance(word, asyncio.Event):
+                await word.wait()
+                continue
+            yield ChatDelta(word)
+        yield ChatDelta("", finish_reason="stop")
+
+    def count_tokens(self, text: str) -> int:
+        return len(text) // 4
+
+
+class Stage:
+    """Everything that answers, wired on memory."""
+
+    def __init__(self, **models: Parrot) -> None:
+        self.clock, self.positions, self.telemetry = StandingClock(), Positions(), QuietTelemetry()
+        self.epoch = 1
+        self.hot = MemoryHotAnswers(100, 60)
+        self.hot.connection(True)
+        self.store = MemoryAnswers(self.clock, lambda org_id, collection: self.epoch, self.hot.told)
+        self.shelf = Shelf(self.positions, {"office.md": "The Tokyo office opens at nine."})
+        extractive = ExtractiveAnswerer(split_sentences, analyse)
+        maker = AnswerMaker(models, extractive, self.positions, self.clock, TimeOrderedIds())
+        cache = AnswerCache(self.hot, self.store, TTL_SECONDS)
+        process = AnswerQuestionProcess(maker, cache, lambda: self.bus, self.telemetry)
+        handlers = {SearchChunks: self.shelf, AnswerQuestion: process.answer}
+        self.bus = QueryBus(handlers, self.positions, self.telemetry, {AnswerQuestion: process.stream})
+
+    async def ask(self, query: AnswerQuestion, actor: Actor = ACTOR) -> Answer:
+        return await self.bus.ask(query, actor)
+
+    async def stream(self, query: AnswerQuestion, actor: Actor = ACTOR) -> list[AnswerPart]:
+        return [part async for part in self.bus.stream(query, actor)]
+
+    def forget(self) -> None:
+        """Empty this process's memory."""
+        self.hot.connection(True)
+
+
+def question(
+    text: str = "When does the Tokyo office open?", model: str = "extractive", collection: str | None = "docs"
+) -> AnswerQuestion:
+    grounding = GroundingOptions(collection) if collection else None
+    return AnswerQuestion(messages=(ChatMessage("user", text),), model=model, grounding=grounding)
