@@ -115,6 +115,11 @@ def hostile_but_valid() -> dict[str, tuple[bytes, str, str]]:
             "pwned",
         ),
         "sjis.txt": ("これは古い符号化の文書です。\n".encode("cp932") * 5, "古い符号化", "\ufffd"),
+        "surrogate.json": (
+            b'{"a": "Words \\ud800 \\u0000 end", "n": ' + b"9" * 5000 + b"}",
+            "n: " + "9" * 5000,
+            "\x00",
+        ),
         "utf16.txt": ("UTF-16 の文書です。".encode("utf-16"), "UTF-16 の文書です。", "\ufffd"),
     }
 
@@ -134,7 +139,34 @@ def sample_files() -> dict[str, bytes]:
         "a.pptx": _made_by(_pptx, both),
         "a.xlsx": _made_by(_xlsx, both),
         "a.epub": _epub(both),
+        "a.pdf": _pdf(both),
     }
+
+
+def _pdf(text: str) -> bytes:
+    """One page, a line a sentence, in a font that the reader is to have."""
+    lines = "".join(
+        f"<{line.encode('utf-16-be').hex()}> Tj 0 -20 Td " for line in text.replace(". ", ".\n").splitlines()
+    )
+    stream = f"BT /F 12 Tf 40 700 Td {lines} ET"
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>",
+        f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+        "<< /Type /Font /Subtype /Type0 /BaseFont /Ryumin /Encoding /UniJIS-UTF16-H /DescendantFonts [6 0 R] >>",
+        "<< /Type /Font /Subtype /CIDFontType0 /BaseFont /Ryumin /FontDescriptor 7 0 R"
+        " /CIDSystemInfo << /Registry (Adobe) /Ordering (Japan1) /Supplement 6 >> >>",
+        "<< /Type /FontDescriptor /FontName /Ryumin /Flags 4 /FontBBox [0 -200 1000 900] /ItalicAngle 0"
+        " /Ascent 800 /Descent -200 /CapHeight 700 /StemV 80 >>",
+    ]
+    body, offsets = "%PDF-1.7\n", []
+    for number, content in enumerate(objects, start=1):
+        offsets.append(len(body))
+        body += f"{number} 0 obj\n{content}\nendobj\n"
+    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    trailer = f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF\n"
+    return f"{body}xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}{trailer}".encode()
 
 
 def _made_by(write: Callable[[io.BytesIO, str], None], text: str) -> bytes:

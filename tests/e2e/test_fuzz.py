@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,3 +91,41 @@ def test_mistakes_are_problem_documents(administrator: httpx.Client, method: str
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     assert {"type", "title", "status", "detail", "code"} <= set(response.json())
+
+
+def chat(content: str, model: str = "collection/docs") -> dict[str, object]:
+    return {"model": model, "messages": [{"role": "user", "content": content}]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/api/v1/collections/docs/search", {"query": "\ud800 x"}, "surrogate"),
+        ("/api/v1/collections/docs/search", {"query": "a\0"}, "NUL"),
+        ("/api/v1/collections/docs/search", {"query": "a", "filter": {"metadata": {"k": "\0"}}}, "NUL"),
+        ("/api/v1/collections/docs/search", {"query": "a", "tags": ["x"]}, "Extra inputs are not permitted"),
+        ("/api/v1/collections/docs/tags/a.md", {"add": ["\0"]}, "NUL"),
+        ("/v1/chat/completions", chat("a", "collection/docs\0"), "NUL"),
+        ("/v1/chat/completions", chat("half \ud800 a pair"), "surrogate"),
+        ("/v1/embeddings", {"model": "multilingual-e5-small", "input": "\0"}, "NUL"),
+    ],
+)
+def test_text_that_cannot_be_stored_is_refused(
+    administrator: httpx.Client, path: str, body: dict[str, object], words: str
+) -> None:
+    response = administrator.post(path, content=json.dumps(body), headers={"content-type": "application/json"})
+
+    assert response.status_code == httpx.codes.BAD_REQUEST
+    assert words in response.text
+
+
+def test_a_new_key_opens_at_once_and_a_revoked_one_not_for_long(administrator: httpx.Client) -> None:
+    created = administrator.post("/api/v1/keys", json={"label": "short", "scopes": ["admin"]}).json()
+    bearer = {"authorization": f"Bearer {created['key']}"}
+    assert administrator.get("/api/v1/keys", headers=bearer).status_code == httpx.codes.OK
+
+    administrator.delete(f"/api/v1/keys/{created['prefix']}").raise_for_status()
+
+    deadline = time.monotonic() + 5
+    while administrator.get("/api/v1/keys", headers=bearer).status_code != httpx.codes.UNAUTHORIZED:
+        assert time.monotonic() < deadline

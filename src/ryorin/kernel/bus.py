@@ -14,6 +14,7 @@ from ryorin.kernel.errors import Conflict, Forbidden, IdempotencyKeyReused, Ryor
 from ryorin.kernel.execution import CommandExecutor
 from ryorin.kernel.messages import Actor, Command, CommandId, Query
 from ryorin.kernel.ports import CommandLog, Ids, ReadPositions, Telemetry
+from ryorin.kernel.storable import check_storable
 
 R = TypeVar("R")
 Step = Callable[[Envelope], Awaitable["Receipt"]]
@@ -85,6 +86,7 @@ class CommandBus:
 
     async def _checked(self, envelope: Envelope, step: Step) -> Receipt:
         authorised(envelope.actor, envelope.command)
+        check_storable(envelope.command)
         envelope.command.validate()
         return await step(envelope)
 
@@ -175,6 +177,7 @@ class QueryBus:
 
     async def _admit(self, query: Query[Any], actor: Actor, consistency: Consistency) -> None:
         authorised(actor, query)
+        check_storable(query)
         query.validate()
         if consistency.token is not None:
             await ensure(self._positions, query.read_models, consistency)

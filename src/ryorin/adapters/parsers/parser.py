@@ -6,7 +6,7 @@ import re
 
 from ryorin.adapters.parsers.formats import TEXT_TYPES, ParserLimits, check_content, media_type_of
 from ryorin.adapters.parsers.sandbox import Sandbox
-from ryorin.adapters.parsers.text_formats import csv_to_markdown, decode, json_to_markdown, jsonl_to_markdown
+from ryorin.adapters.parsers.text_formats import csv_to_markdown, decode, json_to_markdown, jsonl_to_markdown, storable
 from ryorin.contexts.knowledge.domain.parsed import ParsedDocument
 from ryorin.contexts.knowledge.errors import UnreadableDocument
 
@@ -35,8 +35,9 @@ class SandboxedParser:
         else:
             extracted = self._sandbox.extract(content, filename, kind)
             text, title = extracted.text, extracted.title
+        text = storable(text)
         self._check_text(text, filename)
-        return ParsedDocument(text, title or title_of(text), kind, language_of(text))
+        return ParsedDocument(text, storable(title) if title else title_of(text), kind, language_of(text))
 
     def _check_text(self, text: str, filename: str) -> None:
         if not text.strip():

@@ -63,6 +63,12 @@ def _looks_japanese(text: str) -> bool:
     return kana > 0.1 * sum(ord(character) > 0x7F for character in sample)  # noqa: PLR2004 - a tenth of the non-ASCII
 
 
+def storable(text: str) -> str:
+    """The text with U+FFFD for what no UTF-8 and no database can hold: lone surrogates and NUL."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\x00", "\ufffd")
+
+
 def csv_to_markdown(text: str, filename: str, delimiter: str) -> str:
     """Rows as "column: value" lines, one paragraph each, in sections of fifty rows."""
     csv.field_size_limit(1_000_000)
@@ -109,7 +115,8 @@ def jsonl_to_markdown(text: str, filename: str) -> str:
 def _load(text: str, filename: str, line: int | None) -> object:
     where = "" if line is None else f" in line {line}"
     try:
-        return json.loads(text)
+        # numbers stay as they are written: 1.10 is not 1.1, and no count of digits is too many
+        return json.loads(text, parse_int=str, parse_float=str)
     except json.JSONDecodeError as error:
         raise UnreadableDocument(f"{filename}: not valid JSON{where} ({error})") from error
     except RecursionError as error:
@@ -130,4 +137,5 @@ def _lines(value: object, path: str, depth: int = 0) -> Iterator[str]:
         for number, item in enumerate(value):
             yield from _lines(item, f"{path}[{number}]", depth + 1)
     elif value is not None:
-        yield f"{path}: {value}" if path else str(value)
+        said = json.dumps(value) if isinstance(value, bool) else value
+        yield f"{path}: {said}" if path else str(said)

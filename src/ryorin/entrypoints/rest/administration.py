@@ -68,10 +68,11 @@ async def create_key(body: KeyBody, caller: CallerNeeded) -> CreatedKey:
         user=body.user,
         expires_at=expires,
     )
-    return CreatedKey(**await caller.send(command, None), key=key.text)
+    # a key that is handed out must open the door
+    return CreatedKey(**await caller.send_and_settle(command, ListApiKeys.read_models), prefix=key.prefix, key=key.text)
 
 
 @router.delete("/keys/{prefix}")
 async def revoke_key(prefix: str, caller: CallerNeeded) -> Written:
-    """End an API key."""
-    return Written(**await caller.send(RevokeApiKey(prefix=prefix), None))
+    """End an API key; every server process forgets it within a second."""
+    return Written(**await caller.send_and_settle(RevokeApiKey(prefix=prefix), ListApiKeys.read_models))

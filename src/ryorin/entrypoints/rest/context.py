@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request, Response
@@ -16,6 +17,7 @@ from ryorin.kernel.messages import Actor, Command
 from ryorin.kernel.messages import Query as Question
 
 MAX_WAIT_SECONDS = 60.0
+SETTLE_SECONDS = 10.0
 POSITION_HEADER = "x-ryorin-position"
 IDEMPOTENCY_KEY_CHARACTERS = 200
 
@@ -84,6 +86,13 @@ class Caller:
     async def send(self, command: Command, key: str | None) -> dict[str, Any]:
         """Carry out an inline command; its result with the consistency token."""
         receipt = await self.services.commands.send(command, self.actor, idempotency_key=key)
+        return self.written(receipt)
+
+    async def send_and_settle(self, command: Command, read_models: Sequence[str]) -> dict[str, Any]:
+        """As `send`, but return when the read models have the write too, or after ten seconds without them."""
+        receipt = await self.services.commands.send(command, self.actor)
+        if receipt.record.position is not None:
+            await self.services.positions.wait_for(read_models, receipt.record.position, SETTLE_SECONDS)
         return self.written(receipt)
 
     def written(self, receipt: Receipt) -> dict[str, Any]:

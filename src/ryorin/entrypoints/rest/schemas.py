@@ -49,7 +49,13 @@ class CommandState(BaseModel):
     sequence: int
 
 
-class CollectionBody(BaseModel):
+class Body(BaseModel):
+    """What a caller sends: a field that is not known is a mistake and not a wish to be passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CollectionBody(Body):
     """What a collection is for."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"description": "The handbook"}]})
@@ -57,7 +63,7 @@ class CollectionBody(BaseModel):
     description: str = Field(default="", max_length=2000)
 
 
-class FilterBody(BaseModel):
+class FilterBody(Body):
     """Only documents with all these tags and metadata, or with these ids."""
 
     tags: list[str] = []
@@ -65,7 +71,7 @@ class FilterBody(BaseModel):
     documents: list[str] = []
 
 
-class SearchBody(BaseModel):
+class SearchBody(Body):
     """A search; `variants` are further wordings of the same question."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"query": "When does the office open?", "top_k": 3}]})
@@ -77,7 +83,7 @@ class SearchBody(BaseModel):
     filter: FilterBody = FilterBody()
 
 
-class TagsBody(BaseModel):
+class TagsBody(Body):
     """Tags to add and to remove."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"add": ["handbook"], "remove": []}]})
@@ -86,7 +92,7 @@ class TagsBody(BaseModel):
     remove: list[str] = Field(default=[], max_length=100)
 
 
-class RestoreBody(BaseModel):
+class RestoreBody(Body):
     """The version to restore."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"version": 1}]})
@@ -94,7 +100,7 @@ class RestoreBody(BaseModel):
     version: int = Field(ge=1, le=2**31 - 1)
 
 
-class KeyBody(BaseModel):
+class KeyBody(Body):
     """A new API key."""
 
     model_config = ConfigDict(
@@ -110,4 +116,5 @@ class KeyBody(BaseModel):
 class CreatedKey(Written):
     """A new API key; `key` is shown this once and kept nowhere."""
 
+    prefix: str = Field(description="Names the key, for example to revoke it")
     key: str

@@ -1,0 +1,145 @@
+"""How good is retrieval in Japanese and English: vector only, lexical only, fused, beside a plain BM25?
+
+Documents are the passages of the question sets with documentation pages as distractors, ingested as a user would.
+One question has one right document; a document counts at the place of its best chunk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import corpora
+from benchmarks.bm25 import PlainBm25, bigrams, words
+from benchmarks.measure import Machine, data_folder, report, say
+from ryorin.bootstrap.app import Role, open_app
+from ryorin.bootstrap.settings import Settings
+from ryorin.contexts.identity.module import LOCAL_ADMINISTRATOR
+from ryorin.contexts.knowledge.queries import Candidate, SearchChunks
+from ryorin.entrypoints.cli.ingest import FolderIngest, Target
+from ryorin.entrypoints.services import Services
+from ryorin.kernel.consistency import Consistency
+from ryorin.kernel.events import LogPosition
+
+DEPTH = 10
+# chunks asked for: enough for ten documents when some give several chunks
+TOP_K = 30
+ASKED_AT_A_TIME = 8
+TOKENISERS = {"ja": bigrams, "en": words}
+SIDES = ("vector", "lexical", "fused", "bm25")
+
+
+@dataclass(slots=True)
+class Scores:
+    """The place of the right document for each question, None where it is not among the first ten."""
+
+    places: list[int | None] = field(default_factory=list)
+
+    def note(self, ranking: Sequence[str], right: str) -> None:
+        """Add a question's ranking of documents."""
+        self.places.append(ranking.index(right) + 1 if right in ranking else None)
+
+    def figures(self) -> dict[str, float]:
+        """recall@1, recall@5, MRR@10 and nDCG@10."""
+        total = len(self.places)
+        found = [place for place in self.places if place is not None]
+        return {
+            "recall_at_1": round(sum(place == 1 for place in found) / total, 4),
+            "recall_at_5": round(sum(place <= 5 for place in found) / total, 4),
+            "mrr": round(sum(1 / place for place in found) / total, 4),
+            "ndcg": round(sum(1 / math.log2(place + 1) for place in found) / total, 4),
+        }
+
+
+def documents_of(names: Iterable[str]) -> list[str]:
+    """The first ten different documents of a ranking of chunks."""
+    return list(dict.fromkeys(names))[:DEPTH]
+
+
+async def ingest(services: Services, language: str, documents: dict[str, str]) -> LogPosition | None:
+    """Ingest documents as a folder; the position that holds all of them."""
+    with tempfile.TemporaryDirectory(prefix="ryorin-quality-") as folder:
+        corpora.write(Path(folder), documents)
+        target = Target(Path(folder), language, ())
+        runner = FolderIngest(services, LOCAL_ADMINISTRATOR, target, Console(stderr=True))
+        result = await runner.once()
+    say(f"{language}: {len(documents)} documents, {result.chunks} chunks, {len(result.failed)} failed")
+    return LogPosition.parse(result.position) if result.position else None
+
+
+async def ask(
+    services: Services, language: str, questions: Sequence[corpora.Question], seen: LogPosition | None
+) -> tuple[dict[str, Scores], list[dict[str, object]]]:
+    """Ask every question once: the fused ranking, and the lists it was fused from."""
+    scores = {side: Scores() for side in SIDES}
+    lists: list[dict[str, object]] = []
+    places = asyncio.Semaphore(ASKED_AT_A_TIME)
+
+    async def search(question: corpora.Question) -> tuple[list[str], list[Candidate], list[Candidate]]:
+        async with places:
+            query = SearchChunks(collection=language, text=question.text, top_k=TOP_K)
+            result = await services.queries.ask(query, LOCAL_ADMINISTRATOR, Consistency(seen, 60))
+        return [hit.document for hit in result.hits], list(result.probe.dense[0]), list(result.probe.lexical)
+
+    found = await asyncio.gather(*(search(question) for question in questions))
+    for question, (fused, dense, lexical) in zip(questions, found, strict=True):
+        scores["fused"].note(documents_of(fused), question.document)
+        scores["vector"].note(documents_of(entry.document for entry in dense), question.document)
+        scores["lexical"].note(documents_of(entry.document for entry in lexical), question.document)
+        lists.append({"right": question.document, "dense": _plain(dense), "lexical": _plain(lexical)})
+    return scores, lists
+
+
+def _plain(entries: Sequence[Candidate]) -> list[tuple[int, str, float]]:
+    return [(entry.chunk_id, entry.document, entry.score) for entry in entries]
+
+
+async def run(quick: bool, dump: Path | None) -> None:
+    """Both languages in one server."""
+    folder, machine = data_folder(), Machine()
+    figures: dict[str, float] = {}
+    baseline: dict[str, float] = {}
+    config: dict[str, object] = {"top_k": TOP_K}
+    with tempfile.TemporaryDirectory(prefix="ryorin-quality-") as data:
+        Path(data).chmod(0o755)
+        async with open_app(Settings(data_dir=Path(data)), frozenset({Role.WORKER, Role.PROJECTIONS})) as app:
+            for language in ("ja", "en"):
+                questions = corpora.questions(folder, language)
+                documents = corpora.passages(folder, language) | corpora.pages(folder, language)
+                if quick:
+                    questions = questions[:: len(questions) // 60]
+                    documents = {question.document: documents[question.document] for question in questions}
+                seen = await ingest(app.services, language, documents)
+                scores, lists = await ask(app.services, language, questions, seen)
+                plain = PlainBm25(documents, TOKENISERS[language])
+                for question in questions:
+                    scores["bm25"].note(plain.search(question.text, DEPTH), question.document)
+                for side in SIDES:
+                    target = baseline if side == "bm25" else figures
+                    target |= {f"{language}_{side}_{name}": value for name, value in scores[side].figures().items()}
+                config |= {f"{language}_documents": len(documents), f"{language}_questions": len(questions)}
+                say(f"{language}: " + ", ".join(f"{side} {scores[side].figures()}" for side in SIDES))
+                if dump is not None:
+                    (dump / f"{language}.json").write_text(json.dumps(lists))
+    report("quality", figures, baseline, machine, config)
+
+
+def main() -> None:
+    """Parse arguments and run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few questions, for correctness only")
+    parser.add_argument("--dump", type=Path, help="folder to write the candidate lists to, for tuning")
+    arguments = parser.parse_args()
+    asyncio.run(run(arguments.quick, arguments.dump))
+
+
+if __name__ == "__main__":
+    main()
