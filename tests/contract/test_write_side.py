@@ -1,0 +1,204 @@
+"""What every event store, command log and transaction must do."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from ryorin.adapters.local.system import TimeOrderedIds
+from ryorin.contexts.knowledge.commands import CollectionChanged, CreateCollection, DeleteDocument
+from ryorin.contexts.knowledge.domain.collection import Collection
+from ryorin.contexts.knowledge.events import CollectionCreated
+from ryorin.kernel.commands import CommandFilter, CommandState, Envelope, Failure
+from ryorin.kernel.errors import ConcurrencyConflict, Conflict, LeaseLost, NotFound
+from ryorin.kernel.events import BEGINNING
+from ryorin.kernel.messages import Actor, Command, CommandId, OrgId, Scope
+from tests.contract.conftest import Spine
+
+ORG, OTHER = OrgId("a"), OrgId("b")
+ACTOR = Actor(ORG, "someone", frozenset({Scope.ADMIN}))
+DONE = CollectionChanged("docs", True)
+
+
+def sent(command: Command | None = None, key: str | None = None) -> Envelope:
+    command_id = CommandId(TimeOrderedIds().new())
+    return Envelope(command_id, command or CreateCollection(collection="docs"), ACTOR, key, str(command_id))
+
+
+async def created(spine: Spine, name: str) -> Envelope:
+    envelope = sent(CreateCollection(collection=name))
+    async with spine.transactions.begin(envelope) as work:
+        record = await work.accept_running(envelope)
+        collection = await work.load(Collection(ORG, name))
+        collection.create("")
+        await work.save(collection)
+        await work.succeed(record, DONE)
+    return envelope
+
+
+async def test_events_and_the_commands_end_are_kept_together(spine: Spine) -> None:
+    envelope = await created(spine, "docs")
+
+    record = await spine.log.get(ORG, envelope.id)
+    stream = await spine.events.read_stream(Collection(ORG, "docs").stream)
+
+    assert record is not None
+    assert (record.state, record.ended, record.attempts) == (CommandState.SUCCEEDED, True, 1)
+    assert record.result == {"collection": "docs", "created": True}
+    assert [(one.version, one.event) for one in stream] == [(1, CollectionCreated("docs", 1, ""))]
+    assert record.position == stream[0].position
+    assert stream[0].metadata.causation_id == str(envelope.id)
+
+
+async def test_nothing_is_kept_of_a_transaction_that_raises(spine: Spine) -> None:
+    envelope = sent()
+    with pytest.raises(ZeroDivisionError):
+        async with spine.transactions.begin(envelope) as work:
+            await work.accept_running(envelope)
+            collection = await work.load(Collection(ORG, "docs"))
+            collection.create("")
+            await work.save(collection)
+            raise ZeroDivisionError
+
+    assert await spine.events.read_stream(Collection(ORG, "docs").stream) == []
+    assert await spine.log.get(ORG, envelope.id) is None
+
+
+async def test_the_second_of_two_writers_must_decide_again(spine: Spine) -> None:
+    envelope = sent()
+    with pytest.raises(ConcurrencyConflict):
+        async with spine.transactions.begin(envelope) as work:
+            collection = await work.load(Collection(ORG, "docs"))
+            await created(spine, "docs")
+            collection.create("")
+            await work.save(collection)
+
+    assert len(await spine.events.read_stream(Collection(ORG, "docs").stream)) == 1
+
+
+async def test_readers_go_through_the_log_in_one_order(spine: Spine) -> None:
+    for name in "cab":
+        await created(spine, name)
+
+    first = await spine.events.read_all(BEGINNING, 2)
+    rest = await spine.events.read_all(first[-1].position, 10)
+
+    assert [one.stream.id for one in [*first, *rest]] == ["c", "a", "b"]
+    assert await spine.events.head() == rest[-1].position
+    assert await spine.events.read_all(rest[-1].position, 10) == []
+
+
+async def test_who_waits_for_events_is_woken_by_one(spine: Spine) -> None:
+    async with asyncio.timeout(20):
+        while await spine.events.head() == BEGINNING:
+            waiting = asyncio.create_task(spine.events.wait(BEGINNING, 0.5))
+            await created(spine, "docs")
+            await waiting
+
+
+async def test_an_accepted_command_is_leased_once(spine: Spine) -> None:
+    envelope = sent()
+    await spine.log.accept(envelope)
+
+    taken, again = await spine.log.lease(envelope.id), await spine.log.lease(envelope.id)
+
+    assert await spine.queue.waiting([envelope.id]) == {envelope.id}
+    assert taken is not None
+    assert (taken.state, taken.attempts, again) == (CommandState.RUNNING, 1, None)
+
+
+async def test_a_failed_attempt_comes_back_when_it_is_due(spine: Spine) -> None:
+    envelope = sent()
+    await spine.log.accept(envelope)
+    for seconds, state in ((60, None), (-60, CommandState.RUNNING)):
+        record = await spine.log.lease(envelope.id)
+        if record is None:
+            await spine.log.discard(ORG, envelope.id)
+            await spine.log.requeue(ORG, envelope.id)
+            record = await spine.log.lease(envelope.id)
+        assert record is not None
+        due = datetime.now(UTC) + timedelta(seconds=seconds)
+        async with spine.transactions.begin(envelope) as work:
+            await work.fail(record, Failure(CommandState.FAILED, "unavailable", "later", due))
+
+        again = await spine.log.lease(envelope.id)
+
+        assert (again.state if again else None) == state
+
+
+async def test_who_lost_the_lease_changes_nothing(spine: Spine) -> None:
+    envelope = sent()
+    await spine.log.accept(envelope)
+    mine = await spine.log.lease(envelope.id)
+    assert mine is not None
+    async with spine.transactions.begin(envelope) as work:
+        await work.fail(mine, Failure(CommandState.DEAD, "internal_error", "broken"))
+
+    with pytest.raises(LeaseLost):
+        async with spine.transactions.begin(envelope) as work:
+            await work.succeed(mine, DONE)
+    with pytest.raises(LeaseLost):
+        await spine.log.extend(mine)
+
+    record = await spine.log.get(ORG, envelope.id)
+    assert record is not None
+    assert (record.state, record.error) == (CommandState.DEAD, {"code": "internal_error", "detail": "broken"})
+
+
+async def test_a_key_belongs_to_one_command(spine: Spine) -> None:
+    first = sent(key="k")
+    await spine.log.accept(first)
+
+    with pytest.raises(Conflict, match="'k'"):
+        await spine.log.accept(sent(DeleteDocument(collection="docs", document="a"), key="k"))
+
+    found = await spine.log.find_by_key(ORG, "k")
+    assert found is not None
+    assert (found[0].envelope.id, found[1]) == (first.id, first.body_hash)
+    assert await spine.log.find_by_key(OTHER, "k") is None
+
+
+async def test_another_organisation_sees_and_changes_nothing(spine: Spine) -> None:
+    envelope = sent()
+    await spine.log.accept(envelope)
+
+    assert await spine.log.get(OTHER, envelope.id) is None
+    assert await spine.log.list(OTHER, CommandFilter()) == []
+    with pytest.raises(NotFound):
+        await spine.log.discard(OTHER, envelope.id)
+
+
+async def test_only_what_ended_badly_is_retried_and_only_what_waits_is_discarded(spine: Spine) -> None:
+    done = await created(spine, "docs")
+    waiting = sent()
+    await spine.log.accept(waiting)
+
+    with pytest.raises(Conflict, match="succeeded and cannot be retried"):
+        await spine.log.requeue(ORG, done.id)
+    with pytest.raises(Conflict, match="succeeded and cannot be discarded"):
+        await spine.log.discard(ORG, done.id)
+    with pytest.raises(NotFound):
+        await spine.log.requeue(ORG, CommandId(uuid4()))
+    await spine.log.discard(ORG, waiting.id)
+
+    cancelled = await spine.log.list(ORG, CommandFilter(state=CommandState.CANCELLED))
+    assert [record.envelope.id for record in cancelled] == [waiting.id]
+    assert [record.envelope.id for record in await spine.log.list(ORG, CommandFilter())] == [waiting.id, done.id]
+
+
+async def test_the_end_of_a_command_is_waited_for(spine: Spine) -> None:
+    envelope = sent()
+    await spine.log.accept(envelope)
+    early = await spine.log.wait_ended(ORG, envelope.id, 0)
+    assert early is not None
+    assert not early.ended
+
+    waiting = asyncio.create_task(spine.log.wait_ended(ORG, envelope.id, 20))
+    await spine.log.discard(ORG, envelope.id)
+    ended = await waiting
+
+    assert ended is not None
+    assert ended.ended
