@@ -50,6 +50,11 @@ class WatchedEngine:
         """The inner engine's."""
         return self.inner.dimensions
 
+    @property
+    def centre(self) -> NDArray[np.float32] | None:
+        """The inner engine's."""
+        return self.inner.centre
+
     def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The inner engine's."""
         return self.inner.embed_queries(texts)

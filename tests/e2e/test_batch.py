@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from benchmarks.server import ServerProcess
@@ -62,7 +66,7 @@ def test_a_bad_file_never_blocks_the_batch(server: ServerProcess, tmp_path: Path
         (("ingest", "/no/such/folder", "--collection", "x"), "/no/such/folder does not exist"),
         (("serve", "--roles", "cook"), "roles 'cook'"),
         (("serve", "--host", "0.0.0.0", "--port", "0"), "refuses to listen"),
-        (("commands", "show", "not-an-id"), "not-an-id"),
+        (("commands", "show", "not-an-id"), "valid UUID"),
         (("projections", "rebuild", "nothing"), "there is no projection 'nothing'"),
     ],
 )
@@ -85,3 +89,35 @@ def test_doctor_and_statuses_as_json(server: ServerProcess) -> None:
     assert all(check["ok"] for check in json.loads(doctor.stdout))
     assert {one["name"] for one in json.loads(projections.stdout)} >= {"knowledge.search", "answers.freshness"}
     assert len(json.loads(commands.stdout)) == 3
+
+
+@pytest.mark.timeout(240)
+def test_a_watched_folder_stays_in_sync_until_it_is_interrupted(server: ServerProcess, tmp_path: Path) -> None:
+    def documents() -> set[str]:
+        response = httpx.get(f"{server.base_url}/api/v1/collections/watched/documents", timeout=30)
+        return {one["document"] for one in response.json()["documents"]} if response.is_success else set()
+
+    (tmp_path / "first.md").write_text("# First\n\nThe first file.\n")
+    arguments = [sys.executable, "-m", "ryorin.bootstrap.cli", "ingest", str(tmp_path), "-c", "watched", "--watch"]
+    environment = {**os.environ, "RYORIN_DATA_DIR": str(server.data_dir)}
+    with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watching:
+        try:
+            wait_until(lambda: documents() == {"first.md"})
+            (tmp_path / "second.md").write_text("# Second\n\nThe second file.\n")
+            wait_until(lambda: documents() == {"first.md", "second.md"})
+            (tmp_path / "first.md").unlink()
+            wait_until(lambda: documents() == {"second.md"})
+        finally:
+            watching.send_signal(signal.SIGINT)
+        out, err = watching.communicate(timeout=30)
+
+    assert watching.returncode == 130
+    assert b"Traceback" not in err
+    assert out.count(b"added 1") == 2
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

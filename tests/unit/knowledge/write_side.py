@@ -43,7 +43,7 @@ class SetClock:
 class HashEngine:
     """Vectors from hashes; `broken` is raised instead, `given` is everything that was embedded."""
 
-    model_id, dimensions = "hash@1", 8
+    model_id, dimensions, centre = "hash@1", 8, None
 
     def __init__(self) -> None:
         self.given: list[str] = []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ryorin.adapters.local.hot_answers import MemoryHotAnswers
 from ryorin.adapters.local.system import TimeOrderedIds
 from ryorin.adapters.memory.answers import MemoryAnswers
+from ryorin.adapters.memory.telemetry import MemoryTelemetry
 from ryorin.contexts.answers.module import ChatDelta, ChatRequest, ExtractiveAnswerer
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, ChatMessage, GroundingOptions
 from ryorin.contexts.knowledge.module import analyse, split_sentences
@@ -51,24 +51,6 @@ class Positions:
 
     async def wait_for(self, read_models: Sequence[str], position: LogPosition, timeout_seconds: float) -> bool:
         return self.position >= position
-
-
-class QuietTelemetry:
-    def __init__(self) -> None:
-        self.layers: list[str] = []
-
-    @contextmanager
-    def span(self, name: str, attributes: Mapping[str, str | int | float], parent: str | None = None) -> Iterator[None]:
-        yield
-
-    def traceparent(self) -> str | None:
-        return None
-
-    def count(self, name: str, **labels: str) -> None:
-        self.layers.append(labels["layer"])
-
-    def observe(self, name: str, value: float, **labels: str) -> None:
-        return
 
 
 def probe_of(dense: Sequence[Candidate], limit: int = 10, top_k: int = 5, **more: object) -> ContextProbe:
@@ -152,7 +134,7 @@ class Stage:
     """Everything that answers, wired on memory."""
 
     def __init__(self, **models: Parrot) -> None:
-        self.clock, self.positions, self.telemetry = StandingClock(), Positions(), QuietTelemetry()
+        self.clock, self.positions, self.telemetry = StandingClock(), Positions(), MemoryTelemetry()
         self.epoch = 1
         self.hot = MemoryHotAnswers(100, 60)
         self.hot.connection(True)
@@ -164,6 +146,12 @@ class Stage:
         process = AnswerQuestionProcess(maker, cache, lambda: self.bus, self.telemetry)
         handlers = {SearchChunks: self.shelf, AnswerQuestion: process.answer}
         self.bus = QueryBus(handlers, self.positions, self.telemetry, {AnswerQuestion: process.stream})
+
+    @property
+    def layers(self) -> list[str]:
+        """Where answers came from, as it was counted."""
+        counted = self.telemetry.counted
+        return [labels["layer"] for name, labels in counted if name == "ryorin_cache_requests_total"]
 
     async def ask(self, query: AnswerQuestion, actor: Actor = ACTOR) -> Answer:
         return await self.bus.ask(query, actor)

@@ -28,7 +28,7 @@ async def test_an_answer_is_made_once_then_comes_from_memory_then_from_the_store
         (made.id, made.text, made.citations)
     }
     assert stage.shelf.searches == 1
-    assert stage.telemetry.layers == ["miss", "l1", "l2", "l1"]
+    assert stage.layers == ["miss", "l1", "l2", "l1"]
 
 
 async def test_those_who_ask_the_same_at_once_share_one_making() -> None:

@@ -1,17 +1,17 @@
-"""Telemetry in memory: counters and observations to look at."""
+"""Telemetry in memory: what was counted, observed and traced, in order."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 
 class MemoryTelemetry:
-    """The `Telemetry` port; labels are kept sorted, as (name, value) pairs."""
+    """The `Telemetry` port; counters and observations as (name, labels)."""
 
     def __init__(self) -> None:
-        self.counts: Counter[tuple[str, tuple[tuple[str, str], ...]]] = Counter()
+        self.counted: list[tuple[str, Mapping[str, str]]] = []
+        self.observed: list[tuple[str, Mapping[str, str]]] = []
         self.spans: list[str] = []
 
     @contextmanager
@@ -25,9 +25,9 @@ class MemoryTelemetry:
         return None
 
     def count(self, name: str, **labels: str) -> None:
-        """Add one to a counter."""
-        self.counts[name, tuple(sorted(labels.items()))] += 1
+        """Note one more."""
+        self.counted.append((name, labels))
 
     def observe(self, name: str, value: float, **labels: str) -> None:
-        """Count the observation."""
-        self.counts[name, tuple(sorted(labels.items()))] += 1
+        """Note the observation."""
+        self.observed.append((name, labels))

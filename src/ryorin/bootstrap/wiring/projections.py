@@ -35,8 +35,8 @@ class Projections:
     runners: dict[str, ProjectionRunner[Any]]
 
 
-def build_projections(base: Foundation, engine: EmbeddingEngine) -> Projections:
-    """All projections, each with its store."""
+def build_projections(base: Foundation, space: EmbeddingEngine) -> Projections:
+    """All projections, each with its store; `space` is the index's engine."""
     stores: list[PostgresProjectionStore[Any]] = []
     runners: dict[str, ProjectionRunner[Any]] = {}
 
@@ -45,12 +45,12 @@ def build_projections(base: Foundation, engine: EmbeddingEngine) -> Projections:
         stores.append(store)
         runners[projection.name] = ProjectionRunner(projection, store, base.events, base.telemetry, batch)
 
-    model_id = engine.model_id
+    model_id = space.model_id
     add(KeysProjection(), KEYS_SCHEMA, PostgresKeyRows, BATCH)
     add(DocumentsProjection(), DOCUMENTS_SCHEMA, PostgresDocumentRows, BATCH)
     add(
         SearchProjection(),
-        search_schema(engine.dimensions),
+        search_schema(space.dimensions),
         lambda connection, generation: PostgresSearchRows(connection, generation, model_id),
         SEARCH_BATCH,
     )

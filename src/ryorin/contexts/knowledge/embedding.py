@@ -20,6 +20,12 @@ class EmbeddingEngine(Protocol):
     @property
     def dimensions(self) -> int: ...
 
+    @property
+    def centre(self) -> NDArray[np.float32] | None:
+        """The mean of the model's passage vectors over general text, which the index subtracts (ADR-0005);
+        None: not known, or nothing to subtract."""
+        ...
+
     def embed_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors (n, dimensions) of questions."""
         ...

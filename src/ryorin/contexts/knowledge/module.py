@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ryorin.contexts.knowledge import commands, queries
+from ryorin.contexts.knowledge.domain.centring import centred
 from ryorin.contexts.knowledge.domain.lexical import analyse
 from ryorin.contexts.knowledge.domain.sentences import split_sentences
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
@@ -36,6 +37,7 @@ __all__ = [
     "SearchProjection",
     "WritePorts",
     "analyse",
+    "centred",
     "command_handlers",
     "query_handlers",
     "split_sentences",
@@ -55,11 +57,12 @@ class WritePorts:
 
 @dataclass(frozen=True, slots=True)
 class ReadPorts:
-    """What the read side is built from; `executor` is where queries are embedded."""
+    """What the read side is built from; `executor` is where queries are embedded, `space` is the index's engine."""
 
     documents: DocumentReadModel
     index: ChunkIndex
     engine: EmbeddingEngine
+    space: EmbeddingEngine
     executor: Executor
 
 
@@ -87,7 +90,7 @@ def query_handlers(ports: ReadPorts) -> Mapping[type[Query[Any]], Callable[[Any,
         queries.ListVersions: documents.list_versions,
         queries.GetDocumentText: documents.get_document_text,
         queries.ListTags: documents.list_tags,
-        queries.SearchChunks: SearchChunksHandler(ports.index, ports.engine, ports.executor),
+        queries.SearchChunks: SearchChunksHandler(ports.index, ports.space, ports.executor),
         queries.FindSimilarDocuments: FindSimilarDocumentsHandler(ports.index),
         queries.EmbedTexts: EmbedTextsHandler(ports.engine, ports.executor),
     }

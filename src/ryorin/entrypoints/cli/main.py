@@ -45,7 +45,7 @@ def build_cli(session: Session, serve: Serve) -> typer.Typer:
 def run(cli: typer.Typer) -> NoReturn:
     """Run the program; a mistake in the arguments is one line on stderr and exit code 2."""
     try:
-        code = cli(standalone_mode=False)
+        code = cli(standalone_mode=False, prog_name="ryorin")
     except TyperException as error:
         context = getattr(error, "ctx", None)
         # without any argument the help was shown already, and the message is empty

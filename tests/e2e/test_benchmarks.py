@@ -1,0 +1,36 @@
+"""Every benchmark in its quick form: it runs to its end and gives the figures it promises; never how fast."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+NO_DATA = 3
+PROMISED = {
+    "retrieval": {"p50_ms", "p95_ms", "recall_at_10", "p50_ratio_to_raw", "p50_ms_1v", "p50_ms_4v"},
+    "quality": {f"{language}_{side}_mrr" for language in ("ja", "en") for side in ("vector", "lexical", "fused")},
+    "ingest": {"chunks_per_s", "outside_share", "reingest_ratio"},
+    "cached": {"l1_rps", "l2_rps", "l1_p50_ms", "l1_p99_ms", "l1_rps_ratio_to_bare"},
+    "consistency": {"token_rounds", "token_missed"},
+}
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", PROMISED)
+def test_a_benchmark_gives_what_it_promises(name: str) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", "--quick"], capture_output=True, text=True, check=False
+    )
+    if finished.returncode == NO_DATA:
+        pytest.skip(finished.stderr.strip().splitlines()[-1])
+
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    result = json.loads(finished.stdout.splitlines()[-1])
+    assert result["bench"] == name
+    assert result["figures"].keys() >= PROMISED[name]
+    assert all(isinstance(value, int | float) for value in result["figures"].values())
+    assert {"cores", "steal_percent", "calibration_s"} <= result["machine"].keys()
+    assert result["figures"].get("token_missed", 0) == 0
