@@ -102,15 +102,17 @@ def _plain(entries: Sequence[Candidate]) -> list[tuple[int, str, float]]:
     return [(entry.chunk_id, entry.document, entry.score) for entry in entries]
 
 
-async def run(quick: bool, dump: Path | None) -> None:
+async def run(quick: bool, keep: Path | None) -> None:
     """Both languages in one server."""
     folder, machine = data_folder(), Machine()
     figures: dict[str, float] = {}
     baseline: dict[str, float] = {}
     config: dict[str, object] = {"top_k": TOP_K}
-    with tempfile.TemporaryDirectory(prefix="ryorin-quality-") as data:
-        Path(data).chmod(0o755)
-        async with open_app(Settings(data_dir=Path(data)), frozenset({Role.WORKER, Role.PROJECTIONS})) as app:
+    with tempfile.TemporaryDirectory(prefix="ryorin-quality-") as temporary:
+        data = keep or Path(temporary)
+        data.mkdir(exist_ok=True)
+        data.chmod(0o755)
+        async with open_app(Settings(data_dir=data), frozenset({Role.WORKER, Role.PROJECTIONS})) as app:
             for language in ("ja", "en"):
                 questions = corpora.questions(folder, language)
                 documents = corpora.passages(folder, language) | corpora.pages(folder, language)
@@ -127,8 +129,8 @@ async def run(quick: bool, dump: Path | None) -> None:
                     target |= {f"{language}_{side}_{name}": value for name, value in scores[side].figures().items()}
                 config |= {f"{language}_documents": len(documents), f"{language}_questions": len(questions)}
                 say(f"{language}: " + ", ".join(f"{side} {scores[side].figures()}" for side in SIDES))
-                if dump is not None:
-                    (dump / f"{language}.json").write_text(json.dumps(lists))
+                if keep is not None:
+                    (keep / f"candidates_{language}.json").write_text(json.dumps(lists))
     report("quality", figures, baseline, machine, config)
 
 
@@ -136,9 +138,9 @@ def main() -> None:
     """Parse arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few questions, for correctness only")
-    parser.add_argument("--dump", type=Path, help="folder to write the candidate lists to, for tuning")
+    parser.add_argument("--keep", type=Path, help="data folder to keep for the next run, with the candidate lists")
     arguments = parser.parse_args()
-    asyncio.run(run(arguments.quick, arguments.dump))
+    asyncio.run(run(arguments.quick, arguments.keep))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+from ryorin.entrypoints.openai.description import add_description
 from ryorin.entrypoints.rest.app import build_api
 from ryorin.entrypoints.services import Services
 
@@ -15,7 +16,7 @@ TARGET = Path(__file__).parent.parent / "docs" / "openapi.json"
 
 def description() -> str:
     """The OpenAPI description as text; no service is asked for it."""
-    api: dict[str, Any] = build_api(cast(Services, None)).openapi()
+    api: dict[str, Any] = build_api(cast(Services, None), describe=add_description).openapi()
     return json.dumps(api, ensure_ascii=False, indent=1) + "\n"
 
 

@@ -109,6 +109,12 @@ def hostile_but_valid() -> dict[str, tuple[bytes, str, str]]:
     page += "<p>Safe text.</p></body></html>"
     return {
         "script.html": (page.encode(), "Safe text.", "pwned"),
+        "head.html": (
+            b'<HTML><head><meta name="description" content="unseen"><title>T</title></HEAD><body class="a">'
+            b"<h1>Seen</h1><p>Body text.</p></body></html>",
+            "# Seen\n\nBody text.",
+            "unseen",
+        ),
         "macro.docx": (
             docx(paragraph("Visible words."), **{"word/vbaProject.bin": b"Sub AutoOpen() pwned"}),
             "Visible words.",

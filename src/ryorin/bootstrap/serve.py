@@ -14,6 +14,7 @@ from ryorin.adapters.otel.logs import configure_logging
 from ryorin.bootstrap.app import App, Role, open_app
 from ryorin.bootstrap.settings import Settings
 from ryorin.contexts.identity.module import check_exposure
+from ryorin.entrypoints.openai.description import add_description
 from ryorin.entrypoints.openai.routes import routes as openai_routes
 from ryorin.entrypoints.rest.app import build_api
 from ryorin.kernel.errors import InvalidInput
@@ -77,7 +78,7 @@ def _listen(settings: Settings) -> socket.socket:
 
 async def _serve_http(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
     check_exposure(app.settings.host, keys_exist=await app.keys.any_usable())
-    api = build_api(app.services, openai_routes(app.services))
+    api = build_api(app.services, openai_routes(app.services), add_description)
     config = uvicorn.Config(api, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10)
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import struct
 import sys
 from typing import BinaryIO
 
 HEADER = struct.Struct("!II")
+# stands at the begin of an HTML body: what the library writes before it is the head, in broken Markdown
+BODY_MARK = b"ryorin-body-begins-here"
+_BODY = re.compile(rb"<body\b[^>]*>|</head\s*>", re.IGNORECASE)
 
 
 def extract(content: bytes, media_type: str) -> dict[str, object]:
@@ -17,8 +21,11 @@ def extract(content: bytes, media_type: str) -> dict[str, object]:
     import kreuzberg  # noqa: PLC0415 - only this process loads the native parsers
 
     config = kreuzberg.ExtractionConfig(output_format="markdown", use_cache=False)
+    if media_type == "text/html":
+        content = _BODY.sub(lambda found: found.group() + b"<p>" + BODY_MARK + b"</p>", content)
     result = kreuzberg.extract_bytes_sync(content, media_type, config)
-    return {"text": result.content, "title": result.metadata.get("title")}
+    text = result.content.rpartition(BODY_MARK.decode())[2].lstrip()
+    return {"text": text, "title": result.metadata.get("title")}
 
 
 def answer(request: bytes, content: bytes) -> bytes:

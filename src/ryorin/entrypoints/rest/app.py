@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -28,8 +29,13 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def build_api(services: Services, extra_routes: Sequence[BaseRoute] = ()) -> FastAPI:
-    """The application on a set of services; `extra_routes` are those of other entrypoints."""
+def build_api(
+    services: Services,
+    extra_routes: Sequence[BaseRoute] = (),
+    describe: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+) -> FastAPI:
+    """The application on a set of services; `extra_routes` are those of other entrypoints, added to the description
+    by `describe`."""
     app = FastAPI(
         title="Ryorin",
         version=ryorin.__version__,
@@ -42,6 +48,9 @@ def build_api(services: Services, extra_routes: Sequence[BaseRoute] = ()) -> Fas
     for module in (collections, documents, search, commands, administration, health):
         app.include_router(module.router)
     app.router.routes.extend(extra_routes)
+    if describe is not None:
+        plain, add = app.openapi, describe
+        app.openapi = cache(lambda: add(plain()))  # type: ignore[method-assign]  # how FastAPI's documentation does it
     app.add_exception_handler(RyorinError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from ryorin.entrypoints.services import Services
@@ -54,6 +54,8 @@ def demand_of(
     return Consistency(LogPosition.parse(token) if token else None, wait)
 
 
+CollectionName = Annotated[str, Path(examples=["handbook"])]
+DocumentId = Annotated[str, Path(examples=["office/hours.md"])]
 DemandNeeded = Annotated[Consistency, Depends(demand_of)]
 IdempotencyKey = Annotated[
     str | None,

@@ -18,7 +18,7 @@ from ryorin.contexts.knowledge.queries import (
     SearchFilter,
 )
 from ryorin.entrypoints.rest.commands import command_response
-from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
+from ryorin.entrypoints.rest.context import CallerNeeded, CollectionName, DemandNeeded, DocumentId, IdempotencyKey
 from ryorin.entrypoints.rest.schemas import CommandState, RestoreBody, TagsBody, Written
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.errors import InvalidInput
@@ -52,7 +52,7 @@ def _pairs(pairs: list[str]) -> dict[str, str]:
 
 @router.get("/documents")
 async def list_documents(
-    collection: str,
+    collection: CollectionName,
     caller: CallerNeeded,
     demand: DemandNeeded,
     tag: Tags = [],  # noqa: B006 - FastAPI copies defaults
@@ -74,8 +74,8 @@ async def list_documents(
     openapi_extra=_BODY,
 )
 async def put_document(
-    collection: str,
-    document: str,
+    collection: CollectionName,
+    document: DocumentId,
     request: Request,
     caller: CallerNeeded,
     key: IdempotencyKey = None,
@@ -108,19 +108,25 @@ async def put_document(
 
 
 @router.get("/documents/{document:path}")
-async def get_document(collection: str, document: str, caller: CallerNeeded, demand: DemandNeeded) -> Any:
+async def get_document(
+    collection: CollectionName, document: DocumentId, caller: CallerNeeded, demand: DemandNeeded
+) -> Any:
     """A document as it is served."""
     return to_json(await caller.ask(GetDocument(collection=collection, document=document), demand))
 
 
 @router.delete("/documents/{document:path}")
-async def delete_document(collection: str, document: str, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
+async def delete_document(
+    collection: CollectionName, document: DocumentId, caller: CallerNeeded, key: IdempotencyKey = None
+) -> Written:
     """Take a document out of index and answers; its versions stay restorable."""
     return Written(**await caller.send(DeleteDocument(collection=collection, document=document), key))
 
 
 @router.get("/versions/{document:path}")
-async def list_versions(collection: str, document: str, caller: CallerNeeded, demand: DemandNeeded) -> Any:
+async def list_versions(
+    collection: CollectionName, document: DocumentId, caller: CallerNeeded, demand: DemandNeeded
+) -> Any:
     """The versions of a document, newest first."""
     question = ListVersions(collection=collection, document=document)
     return {"versions": to_json(await caller.ask(question, demand))}
@@ -128,7 +134,11 @@ async def list_versions(collection: str, document: str, caller: CallerNeeded, de
 
 @router.post("/restore/{document:path}")
 async def restore_document(
-    collection: str, document: str, body: RestoreBody, caller: CallerNeeded, key: IdempotencyKey = None
+    collection: CollectionName,
+    document: DocumentId,
+    body: RestoreBody,
+    caller: CallerNeeded,
+    key: IdempotencyKey = None,
 ) -> Written:
     """Make an older version current again."""
     command = RestoreDocument(collection=collection, document=document, version=body.version)
@@ -137,7 +147,7 @@ async def restore_document(
 
 @router.post("/tags/{document:path}")
 async def tag_document(
-    collection: str, document: str, body: TagsBody, caller: CallerNeeded, key: IdempotencyKey = None
+    collection: CollectionName, document: DocumentId, body: TagsBody, caller: CallerNeeded, key: IdempotencyKey = None
 ) -> Written:
     """Add and remove tags."""
     command = TagDocument(collection=collection, document=document, add=tuple(body.add), remove=tuple(body.remove))
@@ -146,8 +156,8 @@ async def tag_document(
 
 @router.get("/text/{document:path}")
 async def get_document_text(
-    collection: str,
-    document: str,
+    collection: CollectionName,
+    document: DocumentId,
     caller: CallerNeeded,
     demand: DemandNeeded,
     version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
@@ -159,7 +169,7 @@ async def get_document_text(
 
 @router.get("/similar/{document:path}")
 async def similar_documents(
-    collection: str, document: str, caller: CallerNeeded, demand: DemandNeeded, limit: int = 5
+    collection: CollectionName, document: DocumentId, caller: CallerNeeded, demand: DemandNeeded, limit: int = 5
 ) -> Any:
     """Documents that are nearest to one."""
     question = FindSimilarDocuments(collection=collection, document=document, limit=limit)

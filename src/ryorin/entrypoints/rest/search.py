@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from ryorin.contexts.knowledge.queries import SearchChunks, SearchFilter, SearchResult
-from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded
+from ryorin.entrypoints.rest.context import CallerNeeded, CollectionName, DemandNeeded
 from ryorin.entrypoints.rest.schemas import SearchBody
 from ryorin.kernel.codec import to_json
 
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/api/v1/collections/{collection}/search", tags=["sear
 
 
 @router.post("")
-async def search(collection: str, body: SearchBody, caller: CallerNeeded, demand: DemandNeeded) -> Any:
+async def search(collection: CollectionName, body: SearchBody, caller: CallerNeeded, demand: DemandNeeded) -> Any:
     """The chunks that answer a text best, with the scores of each stage and the time it took (ms)."""
     which = SearchFilter(tuple(body.filter.tags), body.filter.metadata, tuple(body.filter.documents))
     question = SearchChunks(

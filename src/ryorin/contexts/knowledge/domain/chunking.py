@@ -146,17 +146,22 @@ def _cut(span: _Span, measure: _Measure, limits: ChunkLimits) -> Iterator[_Span]
 
 
 def _packed(pieces: list[_Span], measure: _Measure, limits: ChunkLimits) -> Iterator[_Span]:
-    """Join neighbours up to the target; a small rest at the end joins the chunk before it if that still fits."""
+    """Join neighbours up to the target; a short piece at either end joins what stands beside it."""
     spans: list[_Span] = []
     for piece in pieces:
         if not measure.text[piece.start : piece.end].strip():
             continue
-        if spans and measure.size(spans[-1].start, piece.end) <= limits.target:
+        if spans and _belongs(spans[-1], piece, measure, limits):
             spans[-1] = _Span(spans[-1].start, piece.end)
         else:
             spans.append(piece)
-    if len(spans) > 1 and measure.size(spans[-1].start, spans[-1].end) < limits.target / 4:
-        joined = _Span(spans[-2].start, spans[-1].end)
-        if measure.size(joined.start, joined.end) <= limits.maximum:
-            spans[-2:] = [joined]
+    if len(spans) > 1 and _belongs(spans[-1], spans[-2], measure, limits):
+        spans[-2:] = [_Span(spans[-2].start, spans[-1].end)]
     yield from spans
+
+
+def _belongs(span: _Span, neighbour: _Span, measure: _Measure, limits: ChunkLimits) -> bool:
+    """Whether a span is joined with its neighbour: both are short, or it is too short to stand alone, as a heading."""
+    joined = measure.size(min(span.start, neighbour.start), max(span.end, neighbour.end))
+    too_short = measure.size(span.start, span.end) < limits.target / 4
+    return joined <= (limits.maximum if too_short else limits.target)

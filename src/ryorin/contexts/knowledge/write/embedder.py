@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ryorin.contexts.knowledge.domain.chunk_set import text_hash
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.write.ports import EmbeddingStore
@@ -59,25 +62,32 @@ class PassageEmbedder:
         return self._in_flight[key]
 
     async def _consume(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._waiting:
-            keys = self._next_batch()
-            texts = [self._waiting.pop(key) for key in keys]
-            try:
-                await self._compute(keys, texts)
-            except Exception as error:  # told to everyone who waits for this batch
-                self._settle(keys, error)
-            else:
-                self._settle(keys, None)
+            # the engine is never idle for the database: a batch is saved while the next one is computed
+            async with asyncio.TaskGroup() as saves:
+                while self._waiting:
+                    keys = self._next_batch()
+                    texts = [self._waiting.pop(key) for key in keys]
+                    try:
+                        vectors = await loop.run_in_executor(self._thread, self._engine.embed_passages, texts)
+                    except Exception as error:  # told to everyone who waits for this batch
+                        self._settle(keys, error)
+                    else:
+                        saves.create_task(self._save(keys, vectors))
 
     def _next_batch(self) -> list[_Key]:
         org_id = next(iter(self._waiting))[0]
         same = (key for key in self._waiting if key[0] == org_id)
         return [key for key, _ in zip(same, range(BATCH), strict=False)]
 
-    async def _compute(self, keys: Sequence[_Key], texts: Sequence[str]) -> None:
-        loop = asyncio.get_running_loop()
-        vectors = await loop.run_in_executor(self._thread, self._engine.embed_passages, texts)
-        await self._store.save(keys[0][0], self._engine.model_id, [key[1] for key in keys], vectors)
+    async def _save(self, keys: Sequence[_Key], vectors: NDArray[np.float32]) -> None:
+        try:
+            await self._store.save(keys[0][0], self._engine.model_id, [key[1] for key in keys], vectors)
+        except Exception as error:  # as above
+            self._settle(keys, error)
+        else:
+            self._settle(keys, None)
 
     def _settle(self, keys: Sequence[_Key], error: Exception | None) -> None:
         for key in keys:

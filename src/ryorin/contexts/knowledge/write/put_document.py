@@ -19,7 +19,7 @@ from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.ports import EventStore, UnitOfWork
 
 # raise it whenever parsing or chunking would make other chunks of the same file
-PIPELINE = "parse-1/chunk-1"
+PIPELINE = "parse-2/chunk-2"
 # parsers are busy processes: more of them than cores only makes each slower
 CONCURRENT_PARSES = 2
 
