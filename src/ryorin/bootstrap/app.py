@@ -31,6 +31,7 @@ from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.answers import answer_handlers, build_models
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
+from ryorin.bootstrap.wiring.retrieval import retrieval_handlers
 from ryorin.contexts.answers.queries import AnswerQuestion
 from ryorin.contexts.identity import module as identity
 from ryorin.contexts.knowledge import module as knowledge
@@ -167,11 +168,15 @@ async def _query_bus(
     client = await stack.enter_async_context(httpx.AsyncClient())
     index, documents = PostgresChunkIndex(base.pool), PostgresDocumentReadModel(base.pool)
     buses: list[QueryBus] = []
-    answers, process = answer_handlers(base, settings, build_models(settings, client), lambda: buses[0])
+    models = build_models(settings, client)
+    answers, process = answer_handlers(base, settings, models, lambda: buses[0])
+    retrieval, retrieving = retrieval_handlers(base, settings, models, client, lambda: buses[0])
+    stack.push_async_callback(retrieving.close)
     handlers: dict[type[Any], Callable[..., Any]] = {
         **knowledge.query_handlers(knowledge.ReadPorts(documents, index, engine, knowledge.centred(engine), thread)),
         **identity.query_handlers(keys),
         **operations.query_handlers(_operations(base, projections)),
+        **retrieval,
         **answers,
     }
     bus = QueryBus(handlers, base.positions, base.telemetry, {AnswerQuestion: process.stream})

@@ -50,6 +50,26 @@ class EmbeddingSettings(BaseModel):
     threads: int = Field(default=2, ge=1)
 
 
+class ExpansionSettings(BaseModel):
+    """Who words questions differently: a service's URL, the alias of a model, feedback; `timeout` is in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str | None = None
+    api_key: SecretStr | None = None
+    model: str | None = None
+    feedback: bool = True
+    timeout: float = Field(default=5.0, gt=0)
+
+
+class RetrievalSettings(BaseModel):
+    """How long a search waits for further wordings of its question, in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    expansion_deadline: float = Field(default=0.3, ge=0, le=10)
+
+
 class Settings(BaseSettings):
     """Everything that varies by deployment."""
 
@@ -66,4 +86,6 @@ class Settings(BaseSettings):
     cache: CacheSettings = CacheSettings()
     worker: WorkerSettings = WorkerSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
+    expansion: ExpansionSettings = ExpansionSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
     models: dict[str, ModelSettings] = Field(default_factory=dict)

@@ -19,7 +19,7 @@ from ryorin.contexts.answers.module import (
     grounded_messages,
 )
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, Citation, Usage
-from ryorin.contexts.knowledge.queries import SEARCH_MODEL, SearchChunks, SearchFilter, SearchResult
+from ryorin.contexts.knowledge.queries import SEARCH_MODEL, RetrieveContext, SearchChunks, SearchFilter, SearchResult
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.events import BEGINNING, LogPosition
@@ -78,7 +78,10 @@ class AnswerMaker:
             top_k=grounding.top_k,
             filter=SearchFilter(grounding.tags, grounding.metadata, grounding.documents),
         )
-        result = await bus.ask(search, actor)
+        if grounding.expand:
+            result = (await bus.ask(RetrieveContext(search=search), actor)).result
+        else:
+            result = await bus.ask(search, actor)
         return Retrieved(result, _passages(result), as_of)
 
     async def make(self, query: AnswerQuestion, retrieved: Retrieved) -> AsyncGenerator[AnswerPart, None]:

@@ -132,8 +132,15 @@ def _body(request: ChatRequest) -> dict[str, Any]:
         "top_p": sampling.top_p,
         "seed": sampling.seed,
         "stop": list(sampling.stop) or None,
+        "response_format": _response_format(request),
     }
     return body | {name: value for name, value in optional.items() if value is not None}
+
+
+def _response_format(request: ChatRequest) -> dict[str, Any] | None:
+    if request.json_schema is None:
+        return None
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": request.json_schema}}
 
 
 def _delta(part: dict[str, Any]) -> ChatDelta:

@@ -89,6 +89,7 @@ class OpenAIHttpChatModel:
             "max_tokens": sampling.max_tokens,
             "stop": list(sampling.stop) or None,
             "seed": sampling.seed,
+            "response_format": _response_format(request),
         }
         return {
             "model": self._model,
@@ -110,6 +111,13 @@ class OpenAIHttpChatModel:
         if status in RETRYABLE:
             raise ModelUnavailable(f"model {self._alias!r} is overloaded or broken (HTTP {status}): {detail}")
         raise ModelRejected(f"model {self._alias!r} refused the request (HTTP {status}): {detail}")
+
+
+def _response_format(request: ChatRequest) -> dict[str, Any] | None:
+    if request.json_schema is None:
+        return None
+    schema = {"name": "answer", "strict": True, "schema": request.json_schema}
+    return {"type": "json_schema", "json_schema": schema}
 
 
 def _pause(response: httpx.Response, attempt: int) -> float:

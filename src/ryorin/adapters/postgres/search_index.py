@@ -13,6 +13,7 @@ from ryorin.adapters.postgres.vectors import sparse_literal, vector_literals
 from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
 from ryorin.contexts.knowledge.queries import SearchFilter, SimilarDocument
 from ryorin.contexts.knowledge.read.ports import ChunkRow, CollectionKey, DocumentKey, IndexState, Scored
+from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.together import together
 
 # pgvector's bound on hnsw.ef_search
@@ -23,8 +24,15 @@ SELECT live_chunks, lexicon_epoch,
        (SELECT GREATEST(reltuples, 0)::bigint FROM pg_class
         WHERE oid = to_regclass('search_chunks_g' || (
             SELECT generation FROM projection_generations WHERE name = 'knowledge.search' AND state = 'active'))
-       ) AS total_chunks
-FROM search_collections WHERE org_id = %s AND collection = %s
+       ) AS total_chunks,
+       CASE WHEN %(filtered)s THEN (
+            SELECT COALESCE(sum(d.chunks), 0) FROM search_documents d
+            WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s
+              AND (%(tags)s::text[] IS NULL OR d.tags @> %(tags)s)
+              AND (%(metadata)s::jsonb IS NULL OR d.metadata @> %(metadata)s)
+              AND (%(documents)s::text[] IS NULL OR d.document = ANY(%(documents)s)))
+       ELSE live_chunks END AS matching_chunks
+FROM search_collections WHERE org_id = %(org_id)s AND collection = %(collection)s
 """
 CURRENT = """
 search_documents d JOIN search_chunks c ON c.document_no = d.document_no AND c.version = d.version
@@ -84,25 +92,33 @@ class PostgresChunkIndex:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def state(self, key: CollectionKey) -> IndexState:
-        """Size of a collection and of the whole index; the latter as the planner last counted it."""
-        row = await self._pool.fetch_one(STATE, (key.org_id, key.collection))
+    async def state(self, key: CollectionKey, which: SearchFilter) -> IndexState:
+        """What a search meets; the size of the whole index is as PostgreSQL last counted it."""
+        parameters = {**_filters(key, which), "filtered": which != SearchFilter()}
+        row = await self._pool.fetch_one(STATE, parameters)
         if row is None:
-            return IndexState(exists=False, live_chunks=0, total_chunks=0, lexicon_epoch=0)
+            return IndexState(exists=False, matching_chunks=0, live_chunks=0, total_chunks=0, lexicon_epoch=0)
         total = max(row["total_chunks"] or 0, row["live_chunks"])
-        return IndexState(True, row["live_chunks"], total, row["lexicon_epoch"])
+        return IndexState(True, int(row["matching_chunks"]), row["live_chunks"], total, row["lexicon_epoch"])
 
     async def nearest(
         self, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], fetch: int, limit: int
-    ) -> tuple[tuple[Scored, ...], ...]:
-        """Both stages for each vector, each on a connection of its own."""
+    ) -> tuple[tuple[Scored, ...] | None, ...]:
+        """Both stages for each vector, each on a connection of its own; None for a variant that failed."""
         parameters = {"fetch": fetch, "limit": limit, **_filters(key, which)}
+        question, *variants = vector_literals(vectors)
         async with together() as group:
-            searches = [
-                group.create_task(self._nearest_one({"vector": literal, **parameters}, fetch))
-                for literal in vector_literals(vectors)
+            first = group.create_task(self._nearest_one({"vector": question, **parameters}, fetch))
+            others = [
+                group.create_task(self._unless_down({"vector": literal, **parameters}, fetch)) for literal in variants
             ]
-        return tuple(search.result() for search in searches)
+        return first.result(), *(other.result() for other in others)
+
+    async def _unless_down(self, parameters: Mapping[str, object], fetch: int) -> tuple[Scored, ...] | None:
+        try:
+            return await self._nearest_one(parameters, fetch)
+        except Unavailable:
+            return None  # a failed variant costs only itself: the caller names it
 
     async def _nearest_one(self, parameters: Mapping[str, object], fetch: int) -> tuple[Scored, ...]:
         if fetch <= EF_SEARCH:

@@ -34,6 +34,7 @@ class GroundingOptions:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     documents: tuple[str, ...] = ()
+    expand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class RyorinOptions(Struct, forbid_unknown_fields=True):
     tags: list[str] = []
     metadata: dict[str, str] = {}
     documents: list[str] = []
+    expand: bool = False
     cache: bool = True
     consistency_token: str | None = None
     wait_seconds: Annotated[float, Meta(ge=0, le=60)] = 10.0
@@ -122,7 +123,12 @@ def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
     grounding = None
     if collection is not None:
         grounding = GroundingOptions(
-            collection, options.top_k, tuple(options.tags), options.metadata, tuple(options.documents)
+            collection,
+            options.top_k,
+            tuple(options.tags),
+            options.metadata,
+            tuple(options.documents),
+            options.expand,
         )
     return AnswerQuestion(
         messages=tuple(_message(message) for message in body.messages),

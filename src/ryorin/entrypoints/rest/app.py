@@ -47,6 +47,7 @@ def build_api(
     app.state.services = services
     for module in (collections, documents, search, commands, administration, health):
         app.include_router(module.router)
+    app.include_router(search.expansion_router)
     app.router.routes.extend(extra_routes)
     if describe is not None:
         plain, add = app.openapi, describe

@@ -80,7 +80,22 @@ class SearchBody(Body):
     variants: list[str] = []
     top_k: int = 5
     mode: Literal["fused", "vector", "lexical"] = "fused"
+    expand: bool = Field(default=False, description="Search with further wordings too, if they come in time")
+    deadline_seconds: float | None = Field(default=None, description="How long to wait for them")
     filter: FilterBody = FilterBody()
+
+
+class ExpandBody(Body):
+    """A question to be worded differently; with a collection, its passages may suggest words."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"query": "When does the office open?", "japanese_count": 1}]}
+    )
+
+    query: str
+    japanese_count: int = 1
+    english_count: int = 3
+    collection: str | None = None
 
 
 class TagsBody(Body):

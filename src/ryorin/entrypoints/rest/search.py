@@ -1,4 +1,4 @@
-"""The route of searches."""
+"""Routes of searches and of query expansion."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from ryorin.contexts.knowledge.queries import SearchChunks, SearchFilter, SearchResult
+from ryorin.contexts.knowledge.queries import ExpandQuery, RetrieveContext, SearchChunks, SearchFilter, SearchResult
 from ryorin.entrypoints.rest.context import CallerNeeded, CollectionName, DemandNeeded
-from ryorin.entrypoints.rest.schemas import SearchBody
+from ryorin.entrypoints.rest.schemas import ExpandBody, SearchBody
 from ryorin.kernel.codec import to_json
+from ryorin.kernel.consistency import EVENTUAL
 
 router = APIRouter(prefix="/api/v1/collections/{collection}/search", tags=["search"])
+expansion_router = APIRouter(prefix="/api/v1/expand-query", tags=["search"])
 
 
 @router.post("")
@@ -26,7 +28,22 @@ async def search(collection: CollectionName, body: SearchBody, caller: CallerNee
         mode=body.mode,
         filter=which,
     )
-    return shown(await caller.ask(question, demand))
+    if not body.expand:
+        return shown(await caller.ask(question, demand))
+    retrieved = await caller.ask(RetrieveContext(search=question, deadline_seconds=body.deadline_seconds), demand)
+    return {**shown(retrieved.result), "expansion": to_json(retrieved.expansion)}
+
+
+@expansion_router.post("")
+async def expand_query(body: ExpandBody, caller: CallerNeeded) -> Any:
+    """Further wordings of a question, by the first of service, model and feedback that has any."""
+    question = ExpandQuery(
+        text=body.query,
+        japanese_count=body.japanese_count,
+        english_count=body.english_count,
+        collection=body.collection,
+    )
+    return to_json(await caller.ask(question, EVENTUAL))
 
 
 def shown(result: SearchResult) -> dict[str, Any]:

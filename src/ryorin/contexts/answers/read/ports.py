@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,11 +13,12 @@ from ryorin.kernel.messages import OrgId
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A model call; `timeout_seconds` bounds all of it."""
+    """A model call; `timeout_seconds` bounds all of it, `json_schema` the form of what may be said."""
 
     messages: tuple[ChatMessage, ...]
     sampling: SamplingOptions
     timeout_seconds: float = 120.0
+    json_schema: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,35 +1,68 @@
-"""Finds the dense candidates of a search: HNSW first, wider when the filter left too few, exact at last."""
+"""Finds the dense candidates of a search: chooses by how much passes the filter, and steps down when too few come."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ryorin.contexts.knowledge.queries import Candidate, SearchFilter
 from ryorin.contexts.knowledge.read.ports import ChunkIndex, CollectionKey, IndexState, Scored
+from ryorin.kernel.together import together
 
 # 3x the list length: enough for the head of the list when a fifth of all chunks are old (ADR-0003)
 OVERFETCH = 3
+# how many times what is needed should pass the filter on average, so that too few hardly ever do
+MARGIN = 3
 # pgvector's bound on hnsw.ef_search, and so on one pure HNSW list
 MAX_LIST = 1000
-# below this many chunks comparing all of them is as fast as HNSW, and exact
-EXACT_CHUNKS = 2_000
+# up to here comparing all that passes is as fast as HNSW, and exact (ADR-0006, `make bench-filters`)
+EXACT_CHUNKS = 3_000
+# up to here comparing all that passes beats scanning on and on through an index of others
+AFFORDABLE_CHUNKS = 20_000
+
+StepName = Literal["hnsw", "hnsw+widened", "iterative", "exact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A way to search; `fetch` is the length of a pure HNSW list."""
+
+    name: StepName
+    fetch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class DenseCandidates:
-    """One list per vector, filtered and cut, and the name of the plan that found them."""
+    """One list per vector, filtered and cut; the plan that found them; which vectors' searches failed."""
 
     lists: tuple[tuple[Candidate, ...], ...]
     plan: str
+    failed: tuple[int, ...] = ()
+
+
+def plan(state: IndexState, limit: int, needed: int) -> list[Step]:
+    """The steps to take in turn until `needed` chunks are found; the last one finds all there are."""
+    if state.matching_chunks <= EXACT_CHUNKS:
+        return [Step("exact")]
+    steps = []
+    expected = math.ceil(MARGIN * needed * state.total_chunks / state.matching_chunks)
+    first = max(limit * OVERFETCH, expected)
+    if first <= MAX_LIST:
+        steps.append(Step("hnsw", first))
+    if expected <= MAX_LIST and first < MAX_LIST:
+        steps.append(Step("hnsw+widened", min(MAX_LIST, 4 * first)))
+    if state.matching_chunks > AFFORDABLE_CHUNKS:
+        steps.append(Step("iterative"))
+    return [*steps, Step("exact")]
 
 
 class DensePlanner:
-    """Chooses how to search; every step down is taken only when the one before found too few."""
+    """Carries out the plan; every step down is taken only when the one before found too few."""
 
     def __init__(self, index: ChunkIndex) -> None:
         self._index = index
@@ -44,45 +77,31 @@ class DensePlanner:
         needed: int,
     ) -> DenseCandidates:
         """The best `limit` live chunks for each vector, at least `needed` of them while there are so many."""
-        if state.live_chunks <= EXACT_CHUNKS:
-            return await self._filtered(key, which, vectors, limit, exact=True)
-        needed = min(needed, state.live_chunks)
-        first = limit * OVERFETCH
-        found = DenseCandidates(await self._pure(key, which, vectors, first, limit), "hnsw")
-        if _enough(found, needed):
-            return found
-        wider = min(MAX_LIST, math.ceil(first * state.total_chunks / state.live_chunks))
-        if wider > first:
-            found = DenseCandidates(await self._pure(key, which, vectors, wider, limit), "hnsw+widened")
-            if _enough(found, needed):
-                return found
-        found = await self._filtered(key, which, vectors, limit, exact=False)
-        if _enough(found, needed):
-            return found
-        return await self._filtered(key, which, vectors, limit, exact=True)
+        needed = min(needed, state.matching_chunks)
+        found = DenseCandidates(tuple(() for _ in vectors), "exact")
+        for step in plan(state, limit, needed):
+            lists = await self._lists(step, key, which, vectors, limit)
+            found = DenseCandidates(
+                lists=tuple(_candidates(entries or ()) for entries in lists),
+                plan=step.name,
+                failed=tuple(number for number, entries in enumerate(lists) if entries is None),
+            )
+            if all(len(entries) >= needed for entries in lists if entries is not None):
+                break
+        return found
 
-    async def _pure(
-        self, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], fetch: int, limit: int
-    ) -> tuple[tuple[Candidate, ...], ...]:
-        lists = await self._index.nearest(key, which, vectors, min(fetch, MAX_LIST), limit)
-        return tuple(_candidates(entries) for entries in lists)
-
-    async def _filtered(
-        self,
-        key: CollectionKey,
-        which: SearchFilter,
-        vectors: NDArray[np.float32],
-        limit: int,
-        *,
-        exact: bool,
-    ) -> DenseCandidates:
-        lists = [await self._index.nearest_filtered(key, which, vector, limit, exact=exact) for vector in vectors]
-        found = tuple(_candidates(entries) for entries in lists)
-        return DenseCandidates(found, "exact" if exact else "iterative")
-
-
-def _enough(found: DenseCandidates, needed: int) -> bool:
-    return all(len(entries) >= needed for entries in found.lists)
+    async def _lists(
+        self, step: Step, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], limit: int
+    ) -> Sequence[Sequence[Scored] | None]:
+        if step.fetch:
+            return await self._index.nearest(key, which, vectors, step.fetch, limit)
+        exact = step.name == "exact"
+        async with together() as group:
+            searches = [
+                group.create_task(self._index.nearest_filtered(key, which, vector, limit, exact=exact))
+                for vector in vectors
+            ]
+        return [search.result() for search in searches]
 
 
 def _candidates(entries: Sequence[Scored]) -> tuple[Candidate, ...]:

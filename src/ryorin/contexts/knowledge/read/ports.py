@@ -137,9 +137,10 @@ class ChunkRow:
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """Size of a collection in the index: its current chunks, and all rows of the whole index."""
+    """What a search meets: chunks that pass its filter, current ones of the collection, rows of the whole index."""
 
     exists: bool
+    matching_chunks: int
     live_chunks: int
     total_chunks: int
     lexicon_epoch: int
@@ -148,13 +149,16 @@ class IndexState:
 class ChunkIndex(Protocol):
     """The two-stage search: cheap ranked lists first, then one enrichment query."""
 
-    async def state(self, key: CollectionKey) -> IndexState: ...
+    async def state(self, key: CollectionKey, which: SearchFilter) -> IndexState: ...
 
     async def nearest(
         self, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], fetch: int, limit: int
-    ) -> tuple[tuple[Scored, ...], ...]:
+    ) -> tuple[tuple[Scored, ...] | None, ...]:
         """Both stages, in parallel for each vector (n, dimensions): the `fetch` nearest of the whole index by
-        pure HNSW, then of these the first `limit` that are current, readable and pass the filter."""
+        pure HNSW, then of these the first `limit` that are current, readable and pass the filter.
+
+        None stands for a search that failed; raises Unavailable when the first one did, the question's own.
+        """
         ...
 
     async def nearest_filtered(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter
@@ -68,15 +68,13 @@ class SearchChunksHandler:
 
     async def __call__(self, query: SearchChunks, actor: Actor) -> SearchResult:
         key = CollectionKey(actor.org_id, query.collection)
-        state = await self._index.state(key)
-        if not state.exists:
-            raise CollectionNotFound(f"there is no collection {query.collection!r}")
         watch = _Stopwatch()
         limit = max(LIST_LIMIT, query.top_k * LISTS_PER_HIT)
         async with together() as group:
-            dense_task = group.create_task(self._dense(query, key, state, limit, watch))
+            state_task = group.create_task(self._state(query, key))
+            dense_task = group.create_task(self._dense(query, key, state_task, limit, watch))
             lexical_task = group.create_task(self._lexical(query, key, limit, watch))
-        (vectors, dense), lexical = dense_task.result(), lexical_task.result()
+        state, (vectors, dense), lexical = state_task.result(), dense_task.result(), lexical_task.result()
         started = perf_counter()
         ranking = rank(dense.lists, lexical.candidates)[: query.top_k]
         watch.note("fuse", started)
@@ -88,11 +86,17 @@ class SearchChunksHandler:
             probe=_probe(query, limit, state, vectors, dense, lexical),
             plan=dense.plan,
             stages=watch.stages,
-            degraded=lexical.degraded,
+            degraded=(*lexical.degraded, *(f"variant:{number}" for number in dense.failed)),
         )
 
+    async def _state(self, query: SearchChunks, key: CollectionKey) -> IndexState:
+        state = await self._index.state(key, query.filter)
+        if not state.exists:
+            raise CollectionNotFound(f"there is no collection {query.collection!r}")
+        return state
+
     async def _dense(
-        self, query: SearchChunks, key: CollectionKey, state: IndexState, limit: int, watch: _Stopwatch
+        self, query: SearchChunks, key: CollectionKey, state: Awaitable[IndexState], limit: int, watch: _Stopwatch
     ) -> tuple[NDArray[np.float32], DenseCandidates]:
         if query.mode == "lexical":
             return np.zeros((0, self._engine.dimensions), dtype=np.float32), DenseCandidates((), "lexical")
@@ -102,7 +106,7 @@ class SearchChunksHandler:
         vectors = await loop.run_in_executor(self._executor, self._engine.embed_queries, texts)
         watch.note("embed", started)
         started = perf_counter()
-        found = await self._planner.find(key, query.filter, vectors, state, limit, query.top_k)
+        found = await self._planner.find(key, query.filter, vectors, await state, limit, query.top_k)
         watch.note("dense", started)
         return vectors, found
 

@@ -1,0 +1,1 @@
+"""Another Ryorin, asked over HTTP."""

@@ -1,0 +1,95 @@
+"""Words a question differently by the first link of a chain that can; each link has a breaker, results are kept."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ryorin.contexts.knowledge.queries import ExpandQuery, Expansion, ExpansionSource
+from ryorin.kernel.breaker import CircuitBreaker
+from ryorin.kernel.errors import RyorinError
+from ryorin.kernel.messages import Actor
+from ryorin.kernel.ports import Telemetry
+from ryorin.processes.expanders import QueryExpander, cleaned
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way to expand queries, and its circuit breaker; without one it is tried every time."""
+
+    source: ExpansionSource
+    expander: QueryExpander
+    breaker: CircuitBreaker | None = None
+
+
+class KeptExpansions(Protocol):
+    """Expansions of questions asked lately."""
+
+    def get(self, key: str) -> Expansion | None: ...
+
+    def put(self, key: str, expansion: Expansion) -> None: ...
+
+
+class ExpandQueryProcess:
+    """Handler of `ExpandQuery`."""
+
+    def __init__(self, links: Sequence[Link], kept: KeptExpansions, telemetry: Telemetry) -> None:
+        self._links = links
+        self._kept = kept
+        self._telemetry = telemetry
+
+    def known(self, query: ExpandQuery, actor: Actor) -> Expansion | None:
+        """The expansion if it is kept."""
+        found = self._kept.get(_key(query, actor))
+        return replace(found, cached=True) if found else None
+
+    async def __call__(self, query: ExpandQuery, actor: Actor) -> Expansion:
+        known = self.known(query, actor)
+        if known is not None:
+            return known
+        expansion = await self._made(query, actor)
+        self._telemetry.count("ryorin_query_expansions_total", source=expansion.source)
+        if expansion.source != "none":
+            self._kept.put(_key(query, actor), expansion)
+        return expansion
+
+    async def _made(self, query: ExpandQuery, actor: Actor) -> Expansion:
+        left_out: dict[str, str] = {}
+        if query.japanese_count + query.english_count == 0:
+            return Expansion((), "none", {"all": "no variants were asked for"})
+        for link in self._links:
+            if link.breaker is not None and not link.breaker.allows():
+                left_out[link.source] = "its circuit breaker is open"
+                continue
+            try:
+                variants = cleaned(await link.expander.expand(query, actor), query)
+            except RyorinError as error:
+                left_out[link.source] = error.detail
+                _note(link, ok=False)
+                continue
+            except BaseException:
+                # cancelled while it was tried: neither a success nor a failure may be left open
+                _note(link, ok=False)
+                raise
+            _note(link, ok=bool(variants))
+            if variants:
+                return Expansion(variants, link.source, left_out)
+            left_out[link.source] = "it gave nothing but the question"
+        return Expansion((), "none", left_out)
+
+    def breakers(self) -> Mapping[str, str]:
+        """The state of each breaker, for `ryorin doctor`."""
+        return {link.source: link.breaker.state for link in self._links if link.breaker is not None}
+
+
+def _note(link: Link, *, ok: bool) -> None:
+    if link.breaker is not None:
+        (link.breaker.succeeded if ok else link.breaker.failed)()
+
+
+def _key(query: ExpandQuery, actor: Actor) -> str:
+    text = " ".join(unicodedata.normalize("NFKC", query.text).casefold().split())
+    parts = (actor.org_id, query.collection or "", str(query.japanese_count), str(query.english_count), text)
+    return "\x1f".join(parts)
