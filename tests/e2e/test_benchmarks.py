@@ -15,6 +15,8 @@ PROMISED = {
     "ingest": {"chunks_per_s", "outside_share", "reingest_ratio"},
     "cached": {"l1_rps", "l2_rps", "l1_p50_ms", "l1_p99_ms", "l1_rps_ratio_to_bare"},
     "consistency": {"token_rounds", "token_missed"},
+    "embedding": {"throughput_ratio", "query_latency_ratio", "cosine_min", "ja_onnx_ndcg", "en_onnx_ndcg"},
+    "filters": {"min_recall_at_10", "underfilled"},
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 from starlette.applications import Starlette
@@ -18,10 +19,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
+from ryorin.adapters.openai_http.embeddings import EmbeddingEndpoint, OpenAIHttpEngine
 from ryorin.contexts.answers.errors import ModelRejected, ModelUnavailable
 from ryorin.contexts.answers.queries import ChatMessage, SamplingOptions, Usage
 from ryorin.contexts.answers.read.ports import ChatDelta, ChatRequest
-from ryorin.kernel.errors import RyorinError
+from ryorin.kernel.errors import RyorinError, Unavailable
 
 KEY = "sk-test-9f31c2"
 Reply = Callable[[Request], Awaitable[Response]]
@@ -48,7 +50,7 @@ class Upstream:
 def upstream() -> Iterator[Upstream]:
     """Listens before it serves: a client that comes early waits, it is not refused."""
     told = Upstream()
-    routes = [Route("/v1/chat/completions", told.handle, methods=["POST"])]
+    routes = [Route(f"/v1/{name}", told.handle, methods=["POST"]) for name in ("chat/completions", "embeddings")]
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -267,3 +269,57 @@ async def test_whoever_stops_listening_stops_the_server(upstream: Upstream, clie
 
     assert first.text == "first"
     assert await asyncio.to_thread(upstream.left.wait, 10)
+
+
+def embeds(dimensions: int = 3) -> Reply:
+    """A vector that names its text's length, in the wrong order and not normalised."""
+
+    async def reply(request: Request) -> Response:
+        texts = (await request.json())["input"]
+        items = [{"index": at, "embedding": [len(text), *[1.0] * (dimensions - 1)]} for at, text in enumerate(texts)]
+        return JSONResponse({"data": items[::-1]})
+
+    return reply
+
+
+def engine(upstream: Upstream, **more: Any) -> OpenAIHttpEngine:
+    endpoint = EmbeddingEndpoint(upstream.base_url, "vendor/small", 3, api_key=KEY, batch_size=2, **more)
+    return OpenAIHttpEngine(endpoint, sleep=lambda seconds: None)
+
+
+def test_vectors_come_in_batches_in_order_and_normalised(upstream: Upstream) -> None:
+    upstream.replies = [embeds()]
+
+    vectors = engine(upstream, passage_prefix="passage: ").embed_passages(["a", "bb", "ccc"])
+
+    assert [body["input"] for body in upstream.bodies] == [["passage: a", "passage: bb"], ["passage: ccc"]]
+    assert upstream.keys == [f"Bearer {KEY}"] * 2
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
+    assert vectors[0][0] < vectors[1][0] < vectors[2][0]
+
+
+def test_an_overloaded_endpoint_is_asked_again(upstream: Upstream) -> None:
+    upstream.replies = [fails(503), fails(429), embeds()]
+
+    assert engine(upstream).embed_queries(["a"]).shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (fails(401, "wrong key"), "HTTP 401.*wrong key"),
+        (fails(500), "HTTP 500"),
+        (embeds(dimensions=4), "3 dimensions are configured"),
+        (says("no JSON"), "no embeddings"),
+    ],
+)
+def test_what_is_no_vector_is_named(upstream: Upstream, reply: Reply, words: str) -> None:
+    upstream.replies = [reply]
+
+    with pytest.raises(Unavailable, match=words):
+        engine(upstream).embed_queries(["a"])
+
+
+def test_vectors_of_another_meaning_have_another_model_id(upstream: Upstream) -> None:
+    assert engine(upstream).model_id == "vendor/small:3"
+    assert engine(upstream, query_prefix="q: ").model_id != engine(upstream).model_id

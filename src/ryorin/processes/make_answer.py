@@ -19,7 +19,8 @@ from ryorin.contexts.answers.module import (
     grounded_messages,
 )
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, Citation, Usage
-from ryorin.contexts.knowledge.queries import SEARCH_MODEL, RetrieveContext, SearchChunks, SearchFilter, SearchResult
+from ryorin.contexts.knowledge.expansion import RetrieveContext
+from ryorin.contexts.knowledge.queries import SEARCH_MODEL, SearchChunks, SearchFilter, SearchResult
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.events import BEGINNING, LogPosition

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
 
-from ryorin.contexts.knowledge.queries import ExpandQuery, Expansion, RetrieveContext, Retrieved, SearchResult
+from ryorin.contexts.knowledge.expansion import ExpandQuery, Expansion, RetrieveContext, Retrieved
+from ryorin.contexts.knowledge.queries import SearchResult
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.messages import Actor

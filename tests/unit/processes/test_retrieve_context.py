@@ -10,7 +10,8 @@ import pytest
 
 from ryorin.adapters.local.expansions import MemoryExpansions
 from ryorin.adapters.memory.telemetry import MemoryTelemetry
-from ryorin.contexts.knowledge.queries import ExpandQuery, RetrieveContext, Retrieved, SearchChunks
+from ryorin.contexts.knowledge.expansion import ExpandQuery, RetrieveContext, Retrieved
+from ryorin.contexts.knowledge.queries import SearchChunks
 from ryorin.kernel.breaker import CircuitBreaker
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import Unavailable

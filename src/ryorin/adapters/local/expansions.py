@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cachebox import TTLCache
 
-from ryorin.contexts.knowledge.queries import Expansion
+from ryorin.contexts.knowledge.expansion import Expansion
 
 MAX_KEPT = 10_000
 # long enough for a busy hour; a better model should not be kept waiting for days

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import httpx
 import msgspec
 
-from ryorin.contexts.knowledge.queries import ExpandQuery
+from ryorin.contexts.knowledge.expansion import ExpandQuery
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import Actor
 

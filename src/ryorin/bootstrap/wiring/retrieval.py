@@ -12,7 +12,7 @@ from ryorin.adapters.ryorin_http.expansion import ExpansionService
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.contexts.answers.module import ChatModel
-from ryorin.contexts.knowledge.queries import ExpandQuery, RetrieveContext
+from ryorin.contexts.knowledge.expansion import ExpandQuery, RetrieveContext
 from ryorin.kernel.breaker import CircuitBreaker
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import InvalidInput

