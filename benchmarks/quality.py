@@ -33,6 +33,8 @@ DEPTH = 10
 # chunks asked for: enough for ten documents when some give several chunks
 TOP_K = 30
 ASKED_AT_A_TIME = 8
+# every third page of documentation is a distractor, or embedding them would take half an hour
+EVERY = 3
 TOKENISERS = {"ja": bigrams, "en": words}
 SIDES = ("vector", "lexical", "fused", "bm25")
 
@@ -64,13 +66,11 @@ def documents_of(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))[:DEPTH]
 
 
-async def ingest(services: Services, language: str, documents: dict[str, str]) -> LogPosition | None:
+async def ingest(services: Services, folder: Path, language: str, documents: dict[str, str]) -> LogPosition | None:
     """Ingest documents as a folder; the position that holds all of them."""
-    with tempfile.TemporaryDirectory(prefix="ryorin-quality-") as folder:
-        corpora.write(Path(folder), documents)
-        target = Target(Path(folder), language, ())
-        runner = FolderIngest(services, LOCAL_ADMINISTRATOR, target, Console(stderr=True))
-        result = await runner.once()
+    corpora.write(folder, documents)
+    runner = FolderIngest(services, LOCAL_ADMINISTRATOR, Target(folder, language, ()), Console(stderr=True))
+    result = await runner.once()
     say(f"{language}: {len(documents)} documents, {result.chunks} chunks, {len(result.failed)} failed")
     return LogPosition.parse(result.position) if result.position else None
 
@@ -102,7 +102,7 @@ def _plain(entries: Sequence[Candidate]) -> list[tuple[int, str, float]]:
     return [(entry.chunk_id, entry.document, entry.score) for entry in entries]
 
 
-async def run(quick: bool, keep: Path | None) -> None:
+async def run(quick: bool, keep: Path | None, every: int) -> None:
     """Both languages in one server."""
     folder, machine = data_folder(), Machine()
     figures: dict[str, float] = {}
@@ -115,11 +115,12 @@ async def run(quick: bool, keep: Path | None) -> None:
         async with open_app(Settings(data_dir=data), frozenset({Role.WORKER, Role.PROJECTIONS})) as app:
             for language in ("ja", "en"):
                 questions = corpora.questions(folder, language)
-                documents = corpora.passages(folder, language) | corpora.pages(folder, language)
+                pages = list(corpora.pages(folder, language).items())[::every]
+                documents = corpora.passages(folder, language) | dict(pages)
                 if quick:
                     questions = questions[:: len(questions) // 60]
                     documents = {question.document: documents[question.document] for question in questions}
-                seen = await ingest(app.services, language, documents)
+                seen = await ingest(app.services, data / "corpus" / language, language, documents)
                 scores, lists = await ask(app.services, language, questions, seen)
                 plain = PlainBm25(documents, TOKENISERS[language])
                 for question in questions:
@@ -138,9 +139,10 @@ def main() -> None:
     """Parse arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few questions, for correctness only")
+    parser.add_argument("--all-pages", action="store_true", help="all documentation pages, not every third one")
     parser.add_argument("--keep", type=Path, help="data folder to keep for the next run, with the candidate lists")
     arguments = parser.parse_args()
-    asyncio.run(run(arguments.quick, arguments.keep))
+    asyncio.run(run(arguments.quick, arguments.keep, 1 if arguments.all_pages else EVERY))
 
 
 if __name__ == "__main__":

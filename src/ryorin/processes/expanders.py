@@ -21,7 +21,12 @@ FEEDBACK_HITS = 5
 FEEDBACK_WORDS = 6
 # a variant much longer than its question is no rewording but an answer
 MAX_VARIANT_CHARACTERS = 300
-VARIANT_TOKENS = 48
+VARIANT_TOKENS = 96
+# what a model may write for one: a small model that starts to babble is stopped by the grammar
+JAPANESE_CHARACTERS, ENGLISH_CHARACTERS = 40, 120
+# a text with fewer different pairs of characters than this share repeats itself
+MIN_PAIR_SHARE = 0.5
+MIN_PAIRS = 16
 
 # words of any script but hiragana, which is grammar: runs of kanji, katakana or Latin letters
 _WORD = re.compile(r"[\u3400-\u9fff\u3005]{2,}|[\u30a1-\u30fa\u30fc]{3,}|[A-Za-z][A-Za-z0-9_-]{3,}")
@@ -65,15 +70,22 @@ class ModelExpander:
 
 
 def _schema(query: ExpandQuery) -> dict[str, object]:
-    text = {"type": "string", "minLength": 2, "maxLength": MAX_VARIANT_CHARACTERS}
-    counts = {"japanese": query.japanese_count, "english": query.english_count}
+    lists = {
+        "japanese": (query.japanese_count, JAPANESE_CHARACTERS),
+        "english": (query.english_count, ENGLISH_CHARACTERS),
+    }
     return {
         "type": "object",
         "properties": {
-            name: {"type": "array", "items": text, "minItems": count, "maxItems": count}
-            for name, count in counts.items()
+            name: {
+                "type": "array",
+                "items": {"type": "string", "minLength": 2, "maxLength": longest},
+                "minItems": count,
+                "maxItems": count,
+            }
+            for name, (count, longest) in lists.items()
         },
-        "required": list(counts),
+        "required": list(lists),
         "additionalProperties": False,
     }
 
@@ -119,10 +131,15 @@ def cleaned(variants: Sequence[str], query: ExpandQuery) -> tuple[str, ...]:
     for variant in variants:
         text = " ".join(variant.split())
         longest = max(MAX_VARIANT_CHARACTERS, 2 * len(query.text))
-        if text and len(text) <= longest and _plain(text) not in seen:
+        if text and len(text) <= longest and _plain(text) not in seen and not _babbles(text):
             seen.add(_plain(text))
             kept.append(text)
     return tuple(kept[: query.japanese_count + query.english_count])
+
+
+def _babbles(text: str) -> bool:
+    pairs = [text[at : at + 2] for at in range(len(text) - 1)]
+    return len(pairs) >= MIN_PAIRS and len(set(pairs)) < MIN_PAIR_SHARE * len(pairs)
 
 
 def _plain(text: str) -> str:

@@ -147,6 +147,13 @@ async def test_a_model_that_talks_rubbish_is_no_expander(said: str) -> None:
         await expander.expand(ExpandQuery(text=QUESTION), ACTOR)
 
 
+async def test_variants_that_babble_or_repeat_are_not_searched() -> None:
+    babble = "おやめさんが" * 6
+    retrieval = Retrieval(link(Says([babble, "Opening hours", "opening  HOURS", " ", "x" * 400])))
+
+    assert (await retrieval.retrieve()).expansion.variants == ("Opening hours",)
+
+
 async def test_a_model_is_asked_for_lists_of_the_wanted_lengths_with_the_question_as_data() -> None:
     parrot = Parrot(['{"japanese": ["営業時間"], "english": ["Opening hours", "Office hours"]}'])
 

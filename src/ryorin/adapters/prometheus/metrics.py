@@ -13,6 +13,7 @@ COUNTERS = {
     "ryorin_command_attempts_total": ("Attempts at commands by outcome", ("command", "outcome")),
     "ryorin_projection_errors_total": ("Batches that a projection could not apply", ("projection",)),
     "ryorin_cache_requests_total": ("Answers by the layer they came from", ("layer",)),
+    "ryorin_query_expansions_total": ("Questions worded differently, by who did it", ("source",)),
 }
 HISTOGRAMS = {
     "ryorin_command_duration_seconds": ("Time of one attempt at a command", ("command",)),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ryorin.contexts.knowledge.domain.fusion import RRF_K
+from ryorin.contexts.knowledge.domain.fusion import share
 from ryorin.contexts.knowledge.domain.ranking import rank, weights_of
 from ryorin.contexts.knowledge.queries import Candidate, ContextProbe, SearchFilter
 
@@ -139,7 +139,7 @@ def _unknown_matters(
     dense_weight, lexical_weight = weights_of(len(dense))
     weighted = [(entry, dense_weight) for entry in dense] + [(lexical, lexical_weight)]
     gains = [
-        ({entry.chunk_id for entry in changed.entries}, weight / (RRF_K + len(changed.entries) + 1))
+        ({entry.chunk_id for entry in changed.entries}, weight * _largest_unknown(changed))
         for changed, weight in weighted
         if changed.open_end
     ]
@@ -151,3 +151,8 @@ def _unknown_matters(
     unknown = sum(gain for _, gain in gains)
     ceilings = [ceiling for _, ceiling in best] + [unknown]
     return any(best[at][0] <= max(ceilings[at + 1 :]) for at in range(probe.top_k))
+
+
+def _largest_unknown(changed: _List) -> float:
+    """What an entry behind the end may have at most, as a share of the list's best score."""
+    return share(changed.entries[-1].score, changed.entries[0].score) if changed.entries else 1.0

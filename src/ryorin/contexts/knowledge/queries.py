@@ -46,7 +46,7 @@ class SearchFilter:
 
 @dataclass(frozen=True, slots=True)
 class StageScores:
-    """What each stage thought of a hit: cosine, BM25, ranks from 1, and the fused RRF score."""
+    """What each stage thought of a hit: cosine, BM25, ranks from 1, and both fused (0-1)."""
 
     dense: float | None = None
     dense_rank: int | None = None

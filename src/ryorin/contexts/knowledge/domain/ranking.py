@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ryorin.contexts.knowledge.domain.fusion import Ranked, reciprocal_rank_fusion
+from ryorin.contexts.knowledge.domain.fusion import Ranked, convex_combination
 from ryorin.contexts.knowledge.queries import Candidate
 
-# what the lists of all variants count together, and what the lexical list counts (ADR-0003)
-DENSE_WEIGHT = 1.0
-LEXICAL_WEIGHT = 1.0
+# what the lists of all variants count together, and what the lexical list counts: of the weights tried on the dev
+# halves, these lose least in both languages (benchmarks/quality.py, ADR-0003)
+DENSE_WEIGHT = 0.45
+LEXICAL_WEIGHT = 0.55
 
 
 def weights_of(dense_lists: int) -> tuple[float, float]:
@@ -18,8 +19,11 @@ def weights_of(dense_lists: int) -> tuple[float, float]:
 
 
 def rank(dense: Sequence[Sequence[Candidate]], lexical: Sequence[Candidate]) -> list[tuple[int, float]]:
-    """Chunk ids with fused scores, best first."""
+    """Chunk ids with fused scores (0-1), best first."""
     dense_weight, lexical_weight = weights_of(len(dense))
-    lists = [Ranked([entry.chunk_id for entry in entries], dense_weight) for entries in dense]
-    lists.append(Ranked([entry.chunk_id for entry in lexical], lexical_weight))
-    return reciprocal_rank_fusion(lists)
+    lists = [Ranked(_scored(entries), dense_weight) for entries in dense]
+    return convex_combination([*lists, Ranked(_scored(lexical), lexical_weight)])
+
+
+def _scored(entries: Sequence[Candidate]) -> list[tuple[int, float]]:
+    return [(entry.chunk_id, entry.score) for entry in entries]
