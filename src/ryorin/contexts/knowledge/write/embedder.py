@@ -15,7 +15,9 @@ from ryorin.contexts.knowledge.write.ports import EmbeddingStore
 from ryorin.kernel.messages import OrgId
 
 # large enough for the engine to be busy, small enough that a crash costs little (ADR-0004)
-BATCH = 32
+BATCH = 64
+# how many waiting passages are looked at for a batch
+WINDOW = 512
 
 _Key = tuple[OrgId, str]
 
@@ -77,9 +79,14 @@ class PassageEmbedder:
                         saves.create_task(self._save(keys, vectors))
 
     def _next_batch(self) -> list[_Key]:
-        org_id = next(iter(self._waiting))[0]
-        same = (key for key in self._waiting if key[0] == org_id)
-        return [key for key, _ in zip(same, range(BATCH), strict=False)]
+        """The one that waits longest, with those of its organisation that are most like it in length.
+
+        Texts of one length waste nothing on padding: in the order of documents a quarter of the time was (ADR-0004).
+        """
+        org_id, _ = first = next(iter(self._waiting))
+        length = len(self._waiting[first].encode())
+        same = [key for key, _ in zip(self._waiting, range(WINDOW), strict=False) if key[0] == org_id]
+        return sorted(same, key=lambda key: abs(len(self._waiting[key].encode()) - length))[:BATCH]
 
     async def _save(self, keys: Sequence[_Key], vectors: NDArray[np.float32]) -> None:
         try:
