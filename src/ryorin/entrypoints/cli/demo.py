@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ import httpx
 import typer
 from rich.table import Table
 
-from ryorin.entrypoints.cli.session import Session
+from ryorin.entrypoints.cli.session import Session, print_json
 from ryorin.kernel.errors import InvalidInput, RyorinError, Unavailable
 from ryorin.kernel.events import LogPosition
 
@@ -46,13 +46,16 @@ def add(cli: typer.Typer, session: Session) -> None:
     @cli.command()
     def demo(
         docs: Annotated[Path, typer.Option(help="The folder with en/ and ja/.")] = Path("docs"),
+        json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout, the story on stderr.")] = False,
     ) -> None:
         """Ingest the project's own documents, ask, edit one, and see the answer change."""
         try:
-            show = Demo(session, docs)
+            show = Demo(replace(session, out=session.err) if json else session, docs)
             ok = show.run()
         except RyorinError as error:
             session.fail(error)
+        if json:
+            print_json([{"promise": promise, "held": held} for promise, held in show.checks])
         if not ok:
             raise typer.Exit(1)
 
