@@ -14,9 +14,11 @@ EXACT = Step("exact")
         (0, 100_000, [EXACT]),
         (3_000, 100_000, [EXACT]),  # few pass: all of them are compared
         (80_000, 100_000, [Step("hnsw", 150), Step("hnsw+widened", 600), Step("iterative"), EXACT]),
-        (10_000, 100_000, [Step("hnsw", 300), Step("hnsw+widened", 1000), EXACT]),  # a tenth passes
-        (4_000, 100_000, [Step("hnsw", 750), Step("hnsw+widened", 1000), EXACT]),
+        (15_000, 100_000, [Step("hnsw", 400), EXACT]),  # if too few come, comparing all is affordable
+        (8_000, 100_000, [EXACT]),  # a list long enough would cost as much
+        (8_000, 10_000, [Step("hnsw", 150), EXACT]),
         (4_000, 1_000_000, [EXACT]),  # no HNSW list is long enough
+        (100_000, 1_000_000, [Step("hnsw", 600), Step("hnsw+widened", 1000), Step("iterative"), EXACT]),
         (100_000, 100_000_000, [Step("iterative"), EXACT]),  # too many to compare, too few among all
     ],
 )
