@@ -161,13 +161,17 @@ async def _query_bus(
     stack.callback(thread.shutdown, wait=False, cancel_futures=True)
     client = await stack.enter_async_context(httpx.AsyncClient())
     index, documents = PostgresChunkIndex(base.pool), PostgresDocumentReadModel(base.pool)
+    recall = knowledge.RecallProbe(index, base.telemetry, settings.retrieval.recall_probe_share, random.random)
+    stack.push_async_callback(recall.close)
     buses: list[QueryBus] = []
     models = build_models(settings, client)
     answers, process = answer_handlers(base, settings, models, lambda: buses[0])
     retrieval, retrieving = retrieval_handlers(base, settings, models, client, lambda: buses[0])
     stack.push_async_callback(retrieving.close)
     handlers: dict[type[Any], Callable[..., Any]] = {
-        **knowledge.query_handlers(knowledge.ReadPorts(documents, index, engine, knowledge.centred(engine), thread)),
+        **knowledge.query_handlers(
+            knowledge.ReadPorts(documents, index, engine, knowledge.centred(engine), thread, base.telemetry, recall)
+        ),
         **identity.query_handlers(keys),
         **operations.query_handlers(_operations(base, projections)),
         **retrieval,

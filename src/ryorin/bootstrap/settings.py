@@ -76,11 +76,12 @@ class ExpansionSettings(BaseModel):
 
 
 class RetrievalSettings(BaseModel):
-    """How long a search waits for further wordings of its question, in seconds."""
+    """How long a search waits for further wordings of its question (seconds); which share is checked for recall."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     expansion_deadline: float = Field(default=0.3, ge=0, le=10)
+    recall_probe_share: float = Field(default=0.01, ge=0, le=1)
 
 
 class Settings(BaseSettings):

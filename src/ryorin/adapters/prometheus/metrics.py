@@ -8,6 +8,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 1.0)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 COUNTERS = {
     "ryorin_command_attempts_total": ("Attempts at commands by outcome", ("command", "outcome")),
@@ -18,6 +19,8 @@ COUNTERS = {
 HISTOGRAMS = {
     "ryorin_command_duration_seconds": ("Time of one attempt at a command", ("command",)),
     "ryorin_query_duration_seconds": ("Time of a query", ("query", "outcome")),
+    "ryorin_search_stage_seconds": ("Time of one stage of a search", ("stage",)),
+    "ryorin_search_recall_ratio": ("Share of the exact best hits that a sampled search found", ("plan",)),
 }
 GAUGES = {
     "ryorin_queue_depth": ("Commands that have not ended", ("queue",)),
@@ -36,7 +39,7 @@ class PrometheusMetrics:
             name: Counter(name, text, labels, registry=self._registry) for name, (text, labels) in COUNTERS.items()
         }
         self._histograms = {
-            name: Histogram(name, text, labels, registry=self._registry, buckets=SECONDS)
+            name: Histogram(name, text, labels, registry=self._registry, buckets=_buckets(name))
             for name, (text, labels) in HISTOGRAMS.items()
         }
         self._gauges = {
@@ -64,3 +67,7 @@ class PrometheusMetrics:
     def render(self) -> bytes:
         """All figures in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _buckets(name: str) -> tuple[float, ...]:
+    return SHARES if name.endswith("_ratio") else SECONDS

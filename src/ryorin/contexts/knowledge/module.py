@@ -16,6 +16,7 @@ from ryorin.contexts.knowledge.read.document_queries import DocumentQueries
 from ryorin.contexts.knowledge.read.embed_texts import EmbedTextsHandler
 from ryorin.contexts.knowledge.read.ports import ChunkIndex, DocumentReadModel
 from ryorin.contexts.knowledge.read.projections import DocumentsProjection, SearchProjection
+from ryorin.contexts.knowledge.read.recall_probe import RecallProbe
 from ryorin.contexts.knowledge.read.search_chunks import SearchChunksHandler
 from ryorin.contexts.knowledge.read.similar_documents import FindSimilarDocumentsHandler
 from ryorin.contexts.knowledge.write.create_collection import CreateCollectionHandler
@@ -28,12 +29,13 @@ from ryorin.contexts.knowledge.write.restore_document import RestoreDocumentHand
 from ryorin.contexts.knowledge.write.tag_document import TagDocumentHandler
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
-from ryorin.kernel.ports import EventStore
+from ryorin.kernel.ports import EventStore, Telemetry
 
 __all__ = [
     "DocumentsProjection",
     "PassageEmbedder",
     "ReadPorts",
+    "RecallProbe",
     "SearchProjection",
     "WritePorts",
     "analyse",
@@ -64,6 +66,8 @@ class ReadPorts:
     engine: EmbeddingEngine
     space: EmbeddingEngine
     executor: Executor
+    telemetry: Telemetry
+    recall: RecallProbe
 
 
 def command_handlers(ports: WritePorts) -> Mapping[type[Command], CommandHandler[Any, Any]]:
@@ -90,7 +94,9 @@ def query_handlers(ports: ReadPorts) -> Mapping[type[Query[Any]], Callable[[Any,
         queries.ListVersions: documents.list_versions,
         queries.GetDocumentText: documents.get_document_text,
         queries.ListTags: documents.list_tags,
-        queries.SearchChunks: SearchChunksHandler(ports.index, ports.space, ports.executor),
+        queries.SearchChunks: SearchChunksHandler(
+            ports.index, ports.space, ports.executor, ports.telemetry, ports.recall
+        ),
         queries.FindSimilarDocuments: FindSimilarDocumentsHandler(ports.index),
         queries.EmbedTexts: EmbedTextsHandler(ports.engine, ports.executor),
     }

@@ -31,8 +31,10 @@ from ryorin.contexts.knowledge.queries import (
 )
 from ryorin.contexts.knowledge.read.dense_plan import DenseCandidates, DensePlanner
 from ryorin.contexts.knowledge.read.ports import ChunkIndex, ChunkRow, CollectionKey, IndexState
+from ryorin.contexts.knowledge.read.recall_probe import RecallProbe
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import Actor
+from ryorin.kernel.ports import Telemetry
 from ryorin.kernel.together import together
 
 # candidates of each list that take part in fusion; more changed no figure of benchmarks/quality.py
@@ -60,11 +62,20 @@ class _Stopwatch:
 class SearchChunksHandler:
     """Two-stage search: dense and lexical lists side by side, fused, then shown."""
 
-    def __init__(self, index: ChunkIndex, engine: EmbeddingEngine, executor: Executor) -> None:
+    def __init__(
+        self,
+        index: ChunkIndex,
+        engine: EmbeddingEngine,
+        executor: Executor,
+        telemetry: Telemetry,
+        recall: RecallProbe,
+    ) -> None:
         self._index = index
         self._engine = engine
         self._executor = executor
         self._planner = DensePlanner(index)
+        self._telemetry = telemetry
+        self._recall = recall
 
     async def __call__(self, query: SearchChunks, actor: Actor) -> SearchResult:
         key = CollectionKey(actor.org_id, query.collection)
@@ -81,6 +92,9 @@ class SearchChunksHandler:
         started = perf_counter()
         rows = await self._index.rows(key, [identifier for identifier, _ in ranking])
         watch.note("enrich", started)
+        for stage, milliseconds in watch.stages.items():
+            self._telemetry.observe("ryorin_search_stage_seconds", milliseconds / 1000, stage=stage)
+        self._recall.sample(key, query.filter, vectors, dense, query.top_k)
         return SearchResult(
             hits=_hits(ranking, rows, dense, lexical.candidates),
             probe=_probe(query, limit, state, vectors, dense, lexical),
