@@ -81,6 +81,7 @@ class SearchBody(Body):
     top_k: int = 5
     mode: Literal["fused", "vector", "lexical"] = "fused"
     expand: bool = Field(default=False, description="Search with further wordings too, if they come in time")
+    explain: bool = Field(default=False, description="Tell the path of every candidate through the stages")
     deadline_seconds: float | None = Field(default=None, description="How long to wait for them")
     filter: FilterBody = FilterBody()
 

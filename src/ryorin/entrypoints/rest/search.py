@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from ryorin.contexts.knowledge.expansion import ExpandQuery, RetrieveContext
+from ryorin.contexts.knowledge.explanation import explain
 from ryorin.contexts.knowledge.queries import SearchChunks, SearchFilter, SearchResult
 from ryorin.entrypoints.rest.context import CallerNeeded, CollectionName, DemandNeeded
 from ryorin.entrypoints.rest.schemas import ExpandBody, SearchBody
@@ -30,9 +31,9 @@ async def search(collection: CollectionName, body: SearchBody, caller: CallerNee
         filter=which,
     )
     if not body.expand:
-        return shown(await caller.ask(question, demand))
+        return shown(await caller.ask(question, demand), body.explain)
     retrieved = await caller.ask(RetrieveContext(search=question, deadline_seconds=body.deadline_seconds), demand)
-    return {**shown(retrieved.result), "expansion": to_json(retrieved.expansion)}
+    return {**shown(retrieved.result, body.explain), "expansion": to_json(retrieved.expansion)}
 
 
 @expansion_router.post("")
@@ -47,9 +48,11 @@ async def expand_query(body: ExpandBody, caller: CallerNeeded) -> Any:
     return to_json(await caller.ask(question, EVENTUAL))
 
 
-def shown(result: SearchResult) -> dict[str, Any]:
+def shown(result: SearchResult, explained: bool) -> dict[str, Any]:
     """A search result as people see it; the probe is for the cache."""
+    explanation = {"explanation": to_json(explain(result))} if explained else {}
     return {
+        **explanation,
         "hits": to_json(result.hits),
         "plan": result.plan,
         "stages_ms": dict(result.stages),
