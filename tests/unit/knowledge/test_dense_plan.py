@@ -19,6 +19,7 @@ EXACT = Step("exact")
         (8_000, 10_000, [Step("hnsw", 150), EXACT]),
         (4_000, 1_000_000, [EXACT]),  # no HNSW list is long enough
         (100_000, 1_000_000, [Step("hnsw", 600), Step("hnsw+widened", 1000), Step("iterative"), EXACT]),
+        (300_000, 300_000, [Step("hnsw", 260), Step("hnsw+widened", 1000), Step("iterative"), EXACT]),
         (100_000, 100_000_000, [Step("iterative"), EXACT]),  # too many to compare, too few among all
     ],
 )

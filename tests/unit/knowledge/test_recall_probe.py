@@ -10,7 +10,7 @@ from ryorin.adapters.memory.telemetry import MemoryTelemetry
 from ryorin.contexts.knowledge.module import RecallProbe
 from ryorin.contexts.knowledge.queries import Candidate, SearchFilter
 from ryorin.contexts.knowledge.read.dense_plan import DenseCandidates
-from ryorin.contexts.knowledge.read.ports import CollectionKey, Scored
+from ryorin.contexts.knowledge.read.ports import CollectionKey
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import OrgId
 
@@ -26,12 +26,12 @@ class Exact:
         self.asked = 0
         self.broken = False
 
-    async def nearest_filtered(self, *question: Any, exact: bool) -> tuple[Scored, ...]:
+    async def nearest_filtered(self, *question: Any, exact: bool) -> tuple[Candidate, ...]:
         self.asked += 1
         await self.gate.wait()
         if self.broken:
             raise Unavailable("gone")
-        return tuple(Scored(number, "d", 1 / number) for number in range(1, 5))
+        return tuple(Candidate(number, "d", 1 / number) for number in range(1, 5))
 
 
 class ShareTelemetry(MemoryTelemetry):

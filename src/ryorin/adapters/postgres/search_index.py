@@ -11,8 +11,8 @@ from psycopg.types.json import Jsonb
 from ryorin.adapters.postgres.pool import EF_SEARCH, Connection, Pool, Row, rows_of, run
 from ryorin.adapters.postgres.vectors import sparse_literal, vector_literals
 from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
-from ryorin.contexts.knowledge.queries import SearchFilter, SimilarDocument
-from ryorin.contexts.knowledge.read.ports import ChunkRow, CollectionKey, DocumentKey, IndexState, Scored
+from ryorin.contexts.knowledge.queries import Candidate, SearchFilter, SimilarDocument
+from ryorin.contexts.knowledge.read.ports import ChunkRow, CollectionKey, DocumentKey, IndexState
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.together import together
 
@@ -103,7 +103,7 @@ class PostgresChunkIndex:
 
     async def nearest(
         self, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], fetch: int, limit: int
-    ) -> tuple[tuple[Scored, ...] | None, ...]:
+    ) -> tuple[tuple[Candidate, ...] | None, ...]:
         """Both stages for each vector, each on a connection of its own; None for a variant that failed."""
         parameters = {"fetch": fetch, "limit": limit, **_filters(key, which)}
         question, *variants = vector_literals(vectors)
@@ -114,22 +114,22 @@ class PostgresChunkIndex:
             ]
         return first.result(), *(other.result() for other in others)
 
-    async def _unless_down(self, parameters: Mapping[str, object], fetch: int) -> tuple[Scored, ...] | None:
+    async def _unless_down(self, parameters: Mapping[str, object], fetch: int) -> tuple[Candidate, ...] | None:
         try:
             return await self._nearest_one(parameters, fetch)
         except Unavailable:
             return None  # a failed variant costs only itself: the caller names it
 
-    async def _nearest_one(self, parameters: Mapping[str, object], fetch: int) -> tuple[Scored, ...]:
+    async def _nearest_one(self, parameters: Mapping[str, object], fetch: int) -> tuple[Candidate, ...]:
         if fetch <= EF_SEARCH:
-            return _scored(await self._pool.fetch(NEAREST, parameters))
+            return tuple(await self._pool.fetch_as(Candidate, NEAREST, parameters))
         async with self._pool.transaction() as connection:
             await _set_ef_search(connection, fetch)
-            return _scored(await rows_of(connection, NEAREST, parameters))
+            return _candidates(await rows_of(connection, NEAREST, parameters))
 
     async def nearest_filtered(
         self, key: CollectionKey, which: SearchFilter, vector: NDArray[np.float32], limit: int, exact: bool
-    ) -> tuple[Scored, ...]:
+    ) -> tuple[Candidate, ...]:
         """Filtered search of one vector: iterative HNSW scan, or exact when asked."""
         parameters = {
             "vector": vector_literals(vector[np.newaxis, :])[0],
@@ -137,11 +137,11 @@ class PostgresChunkIndex:
             **_filters(key, which),
         }
         if exact:
-            return _scored(await self._pool.fetch(EXACT_FILTERED, parameters))
+            return _candidates(await self._pool.fetch(EXACT_FILTERED, parameters))
         async with self._pool.transaction() as connection:
             await _set_ef_search(connection, limit)
             await run(connection, "SET LOCAL hnsw.iterative_scan = strict_order")
-            return _scored(await rows_of(connection, NEAREST_FILTERED, parameters))
+            return _candidates(await rows_of(connection, NEAREST_FILTERED, parameters))
 
     async def lexical(
         self,
@@ -150,7 +150,7 @@ class PostgresChunkIndex:
         query: LexicalVector,
         candidates: Sequence[int],
         limit: int,
-    ) -> tuple[Scored, ...]:
+    ) -> tuple[Candidate, ...]:
         """BM25 over current chunks that hold any of the candidate terms."""
         parameters = {
             "weights": sparse_literal(query.ids, query.weights),
@@ -158,7 +158,7 @@ class PostgresChunkIndex:
             "limit": limit,
             **_filters(key, which),
         }
-        return _scored(await self._pool.fetch(LEXICAL, parameters))
+        return _candidates(await self._pool.fetch(LEXICAL, parameters))
 
     async def rows(self, key: CollectionKey, chunk_ids: Sequence[int]) -> Mapping[int, ChunkRow]:
         """What is shown of chunks."""
@@ -200,8 +200,8 @@ def _filters(key: CollectionKey, which: SearchFilter) -> dict[str, object]:
     }
 
 
-def _scored(rows: Sequence[Row]) -> tuple[Scored, ...]:
-    return tuple(Scored(row["chunk_id"], row["document"], row["score"]) for row in rows)
+def _candidates(rows: Sequence[Row]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(row["chunk_id"], row["document"], row["score"]) for row in rows)
 
 
 def _chunk_row(row: Row) -> ChunkRow:

@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ryorin.contexts.knowledge.queries import Candidate, SearchFilter
-from ryorin.contexts.knowledge.read.ports import ChunkIndex, CollectionKey, IndexState, Scored
+from ryorin.contexts.knowledge.read.ports import ChunkIndex, CollectionKey, IndexState
 from ryorin.kernel.together import together
 
 # 3x the list length: enough for the head of the list when a fifth of all chunks are old (ADR-0003)
 OVERFETCH = 3
+# a graph this large is searched well with lists of that length; in larger ones they grow by the square root
+# (300,000 chunks: recall .933 with 150, .967 with 225 and no more beyond; `make bench-retrieval`)
+LARGE_INDEX = 100_000
 # how many times what is needed should pass the filter on average: with three times a tenth of documents had a recall
 # of .94, since HNSW finds fewer of the true neighbours further out (ADR-0006)
 MARGIN = 6
@@ -58,7 +61,8 @@ def plan(state: IndexState, limit: int, needed: int) -> list[Step]:
     if affordable and expected > MAX_LIST // 2:
         return [Step("exact")]
     steps = []
-    first = max(limit * OVERFETCH, expected)
+    grown = math.sqrt(max(1.0, state.total_chunks / LARGE_INDEX))
+    first = max(math.ceil(limit * OVERFETCH * grown), expected)
     if first <= MAX_LIST:
         steps.append(Step("hnsw", first))
     if affordable:
@@ -90,7 +94,7 @@ class DensePlanner:
         for step in steps:
             lists = await self._lists(step, key, which, vectors, limit)
             found = DenseCandidates(
-                lists=tuple(_candidates(entries or ()) for entries in lists),
+                lists=tuple(tuple(entries or ()) for entries in lists),
                 plan=step.name,
                 failed=tuple(number for number, entries in enumerate(lists) if entries is None),
             )
@@ -100,7 +104,7 @@ class DensePlanner:
 
     async def _lists(
         self, step: Step, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], limit: int
-    ) -> Sequence[Sequence[Scored] | None]:
+    ) -> Sequence[Sequence[Candidate] | None]:
         if step.fetch:
             return await self._index.nearest(key, which, vectors, step.fetch, limit)
         exact = step.name == "exact"
@@ -110,7 +114,3 @@ class DensePlanner:
                 for vector in vectors
             ]
         return [search.result() for search in searches]
-
-
-def _candidates(entries: Sequence[Scored]) -> tuple[Candidate, ...]:
-    return tuple(Candidate(entry.chunk_id, entry.document, entry.score) for entry in entries)

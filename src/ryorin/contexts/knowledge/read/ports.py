@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
 from ryorin.contexts.knowledge.events import DocumentVersionIndexed
 from ryorin.contexts.knowledge.queries import (
+    Candidate,
     CollectionView,
     DocumentText,
     DocumentView,
@@ -110,15 +111,6 @@ class DocumentReadModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """A live chunk with its document and its similarity (cosine or BM25; higher is better)."""
-
-    chunk_id: int
-    document: str
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
 class ChunkRow:
     """A chunk as stage 2 shows it: of a current version, readable, passing the filter."""
 
@@ -153,7 +145,7 @@ class ChunkIndex(Protocol):
 
     async def nearest(
         self, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], fetch: int, limit: int
-    ) -> tuple[tuple[Scored, ...] | None, ...]:
+    ) -> tuple[tuple[Candidate, ...] | None, ...]:
         """Both stages, in parallel for each vector (n, dimensions): the `fetch` nearest of the whole index by
         pure HNSW, then of these the first `limit` that are current, readable and pass the filter.
 
@@ -163,7 +155,7 @@ class ChunkIndex(Protocol):
 
     async def nearest_filtered(
         self, key: CollectionKey, which: SearchFilter, vector: NDArray[np.float32], limit: int, exact: bool
-    ) -> tuple[Scored, ...]:
+    ) -> tuple[Candidate, ...]:
         """Filtered search of one vector: iterative HNSW scan, or exact when asked."""
         ...
 
@@ -174,7 +166,7 @@ class ChunkIndex(Protocol):
         query: LexicalVector,
         candidates: Sequence[int],
         limit: int,
-    ) -> tuple[Scored, ...]:
+    ) -> tuple[Candidate, ...]:
         """BM25 over current chunks that hold any of the `candidates` term ids."""
         ...
 

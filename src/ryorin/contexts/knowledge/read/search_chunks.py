@@ -139,7 +139,7 @@ class SearchChunksHandler:
             # the dense side still answers; the response says what is missing
             return _Lexical(nothing, (), degraded=("lexical",))
         watch.note("lexical", started)
-        return _Lexical(weights, tuple(Candidate(entry.chunk_id, entry.document, entry.score) for entry in scored))
+        return _Lexical(weights, scored)
 
 
 def _hits(
