@@ -2,7 +2,7 @@
 
 Rows are shares of documents that carry a tag; `far` is a tag of documents that lie far from every question, the case
 in which overfetching finds nothing. Every strategy answers the same questions: what the planner chose, plain
-post-filtering (pgvector's HNSW, then the filter), iterative scans, a partial index, and comparing everything.
+post-filtering (pgvector's HNSW, then the filter), iterative scans, and comparing everything.
 """
 
 from __future__ import annotations

@@ -27,14 +27,8 @@ def search(documents: dict[str, tuple[int, int]], ids: dict[str, int]) -> tuple[
 
 
 @settings(max_examples=600, deadline=None)
-@given(DOCUMENTS, DOCUMENTS, st.sets(st.sampled_from([f"d{number}" for number in range(14)])))
-def test_a_context_that_changed_is_never_called_unchanged(
-    before: dict[str, tuple[int, int]], put: dict[str, tuple[int, int]], deleted: set[str]
-) -> None:
-    numbers = count(1)
-    ids = {name: next(numbers) for name in before}
-    dense, lexical = search(before, ids)
-    probe = ContextProbe(
+def probe_of(dense: list[Candidate], lexical: list[Candidate]) -> ContextProbe:
+    return ContextProbe(
         collection="c",
         filter=SearchFilter(),
         top_k=TOP_K,
@@ -47,6 +41,16 @@ def test_a_context_that_changed_is_never_called_unchanged(
         dense=(tuple(dense),),
         lexical=tuple(lexical),
     )
+
+
+@given(DOCUMENTS, DOCUMENTS, st.sets(st.sampled_from([f"d{number}" for number in range(14)])))
+def test_a_context_that_changed_is_never_called_unchanged(
+    before: dict[str, tuple[int, int]], put: dict[str, tuple[int, int]], deleted: set[str]
+) -> None:
+    numbers = count(1)
+    ids = {name: next(numbers) for name in before}
+    dense, lexical = search(before, ids)
+    probe = probe_of(dense, lexical)
     context = [identifier for identifier, _ in rank([dense], lexical)[:TOP_K]]
 
     after = {name: scores for name, scores in before.items() if name not in deleted}
@@ -75,19 +79,7 @@ def _as_lists(lists: tuple[list[Candidate], list[Candidate]]) -> tuple[list[list
 
 def test_a_far_away_newcomer_changes_nothing() -> None:
     dense, lexical = search({f"d{n}": (900 - n, 900 - n) for n in range(8)}, {f"d{n}": n for n in range(8)})
-    probe = ContextProbe(
-        collection="c",
-        filter=SearchFilter(),
-        top_k=TOP_K,
-        mode="fused",
-        list_limit=LIMIT,
-        lexicon_epoch=0,
-        vectors=((1.0,),),
-        term_ids=(1,),
-        term_weights=(1.0,),
-        dense=(tuple(dense),),
-        lexical=tuple(lexical),
-    )
+    probe = probe_of(dense, lexical)
     far = Newcomer(
         "new",
         np.array([0.1], dtype=np.float32),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -78,10 +78,6 @@ class ExpandQueryProcess:
                 return Expansion(variants, link.source, left_out)
             left_out[link.source] = "it gave nothing but the question"
         return Expansion((), "none", left_out)
-
-    def breakers(self) -> Mapping[str, str]:
-        """The state of each breaker, for `ryorin doctor`."""
-        return {link.source: link.breaker.state for link in self._links if link.breaker is not None}
 
 
 def _note(link: Link, *, ok: bool) -> None:

@@ -1,19 +1,12 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from ryorin.adapters.memory.clock import StandingClock
 from ryorin.kernel.breaker import CircuitBreaker
 
 
-class SetClock:
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
-
-def opened(clock: SetClock) -> CircuitBreaker:
+def opened(clock: StandingClock) -> CircuitBreaker:
     breaker = CircuitBreaker(clock, failures=3, pause_seconds=30)
     for _ in range(3):
         assert breaker.allows()
@@ -22,7 +15,7 @@ def opened(clock: SetClock) -> CircuitBreaker:
 
 
 def test_a_breaker_opens_after_failures_in_a_row_only() -> None:
-    breaker = CircuitBreaker(SetClock(), failures=3)
+    breaker = CircuitBreaker(StandingClock(), failures=3)
 
     for _ in range(2):
         breaker.failed()
@@ -36,7 +29,7 @@ def test_a_breaker_opens_after_failures_in_a_row_only() -> None:
 
 
 def test_after_the_pause_one_call_tries_and_closes_it() -> None:
-    clock = SetClock()
+    clock = StandingClock()
     breaker = opened(clock)
 
     clock.time += timedelta(seconds=30)
@@ -47,7 +40,7 @@ def test_after_the_pause_one_call_tries_and_closes_it() -> None:
 
 
 def test_a_try_that_fails_opens_it_for_another_pause() -> None:
-    clock = SetClock()
+    clock = StandingClock()
     breaker = opened(clock)
 
     clock.time += timedelta(seconds=30)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ryorin.adapters.local.system import TimeOrderedIds
+from ryorin.adapters.memory.clock import StandingClock
 from ryorin.adapters.memory.command_log import MemoryCommandLog
 from ryorin.adapters.memory.event_store import MemoryEventStore
 from ryorin.adapters.memory.knowledge import MemoryBlobStore, MemoryChunkStore, MemoryEmbeddingStore
@@ -28,16 +29,6 @@ from ryorin.kernel.messages import Actor, Command, CommandId, OrgId, Scope
 
 ORG = OrgId("a")
 ACTOR = Actor(ORG, "someone", frozenset({Scope.KNOWLEDGE_WRITE}))
-
-
-class SetClock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
 
 
 class HashEngine:
@@ -78,7 +69,7 @@ class WriteSide:
     """Bus, worker and everything below, in memory."""
 
     def __init__(self) -> None:
-        self.clock, self.queue, ids, telemetry = SetClock(), MemoryWorkQueue(), TimeOrderedIds(), MemoryTelemetry()
+        self.clock, self.queue, ids, telemetry = StandingClock(), MemoryWorkQueue(), TimeOrderedIds(), MemoryTelemetry()
         self.events = MemoryEventStore(self.clock)
         self.log = MemoryCommandLog(self.clock, ids, self.queue)
         self.blobs, self.engine, self.vectors = MemoryBlobStore(), HashEngine(), MemoryEmbeddingStore()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from ryorin.adapters.local.hot_answers import MemoryHotAnswers
 from ryorin.adapters.local.system import TimeOrderedIds
 from ryorin.adapters.memory.answers import MemoryAnswers
+from ryorin.adapters.memory.clock import StandingClock
 from ryorin.adapters.memory.telemetry import MemoryTelemetry
 from ryorin.contexts.answers.module import ChatDelta, ChatRequest, ExtractiveAnswerer
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, ChatMessage, GroundingOptions
@@ -32,14 +32,6 @@ from ryorin.processes.make_answer import AnswerMaker
 ORG = OrgId("a")
 ACTOR = Actor(ORG, "someone", frozenset({Scope.ANSWERS_READ, Scope.KNOWLEDGE_READ}))
 TTL_SECONDS = 3600.0
-
-
-class StandingClock:
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
 
 
 class Positions:

@@ -94,7 +94,7 @@ class PostgresChunkIndex:
 
     async def state(self, key: CollectionKey, which: SearchFilter) -> IndexState:
         """What a search meets; the size of the whole index is as PostgreSQL last counted it."""
-        parameters = {**_filters(key, which), "filtered": which != SearchFilter()}
+        parameters = {**_filters(key, which), "filtered": not which.empty}
         row = await self._pool.fetch_one(STATE, parameters)
         if row is None:
             return IndexState(exists=False, matching_chunks=0, live_chunks=0, total_chunks=0, lexicon_epoch=0)
