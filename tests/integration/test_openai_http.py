@@ -20,9 +20,12 @@ from starlette.routing import Route
 
 from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
 from ryorin.adapters.openai_http.embeddings import EmbeddingEndpoint, OpenAIHttpEngine
+from ryorin.adapters.openai_http.rerank import RerankEndpoint
 from ryorin.contexts.answers.errors import ModelRejected, ModelUnavailable
 from ryorin.contexts.answers.queries import ChatMessage, SamplingOptions, Usage
 from ryorin.contexts.answers.read.ports import ChatDelta, ChatRequest
+from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms
+from ryorin.contexts.knowledge.read.ports import RerankQuestion
 from ryorin.kernel.errors import RyorinError, Unavailable
 
 KEY = "sk-test-9f31c2"
@@ -50,7 +53,9 @@ class Upstream:
 def upstream() -> Iterator[Upstream]:
     """Listens before it serves: a client that comes early waits, it is not refused."""
     told = Upstream()
-    routes = [Route(f"/v1/{name}", told.handle, methods=["POST"]) for name in ("chat/completions", "embeddings")]
+    routes = [
+        Route(f"/v1/{name}", told.handle, methods=["POST"]) for name in ("chat/completions", "embeddings", "rerank")
+    ]
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -323,3 +328,40 @@ def test_what_is_no_vector_is_named(upstream: Upstream, reply: Reply, words: str
 def test_vectors_of_another_meaning_have_another_model_id(upstream: Upstream) -> None:
     assert engine(upstream).model_id == "vendor/small:3"
     assert engine(upstream, query_prefix="q: ").model_id != engine(upstream).model_id
+
+
+def judges(*scores: tuple[int, float]) -> Reply:
+    async def reply(request: Request) -> Response:
+        return JSONResponse({"results": [{"index": index, "relevance_score": score} for index, score in scores]})
+
+    return reply
+
+
+QUESTION = RerankQuestion("When does it open?", QuestionTerms.of("", {}))
+CANDIDATES = [Evidence("Office", "It opens at nine.", None, None), Evidence("", "It rains.", None, None)]
+
+
+async def test_a_rerank_endpoint_judges_every_candidate(upstream: Upstream, client: httpx.AsyncClient) -> None:
+    upstream.replies = [judges((1, 0.1), (0, 0.9)), judges((0, 4.0), (1, -4.0))]
+    reranker = RerankEndpoint(upstream.base_url, "bge-reranker", KEY, client)
+
+    assert await reranker.scores(QUESTION, CANDIDATES) == [0.9, 0.1]
+    logits = await reranker.scores(QUESTION, CANDIDATES)
+    assert 0.9 < logits[0] < 1
+    assert 0 < logits[1] < 0.1
+    assert upstream.bodies[0] == {
+        "model": "bge-reranker",
+        "query": "When does it open?",
+        "documents": ["Office\nIt opens at nine.", "\nIt rains."],
+        "top_n": 2,
+    }
+    assert upstream.keys[0] == f"Bearer {KEY}"
+
+
+async def test_a_rerank_endpoint_that_leaves_candidates_out_is_not_believed(
+    upstream: Upstream, client: httpx.AsyncClient
+) -> None:
+    upstream.replies = [judges((0, 0.9))]
+
+    with pytest.raises(Unavailable, match="judged 1 of 2"):
+        await RerankEndpoint(upstream.base_url, "m", None, client).scores(QUESTION, CANDIDATES)

@@ -11,6 +11,8 @@ from ryorin.contexts.knowledge.probe import Newcomer, would_change
 from ryorin.contexts.knowledge.queries import Candidate, ContextProbe, SearchFilter
 
 LIMIT, TOP_K = 6, 3
+# without a reranker, and with one that judges so many
+POOLS = (None, 3, 5)
 # a document has one chunk here: its dense and its lexical score
 DOCUMENTS = st.dictionaries(
     st.sampled_from([f"d{number}" for number in range(14)]),
@@ -26,8 +28,7 @@ def search(documents: dict[str, tuple[int, int]], ids: dict[str, int]) -> tuple[
     return sorted(dense, key=by_score)[:LIMIT], sorted(lexical, key=by_score)[:LIMIT]
 
 
-@settings(max_examples=600, deadline=None)
-def probe_of(dense: list[Candidate], lexical: list[Candidate]) -> ContextProbe:
+def probe_of(dense: list[Candidate], lexical: list[Candidate], pool: int | None = None) -> ContextProbe:
     return ContextProbe(
         collection="c",
         filter=SearchFilter(),
@@ -40,23 +41,36 @@ def probe_of(dense: list[Candidate], lexical: list[Candidate]) -> ContextProbe:
         term_weights=(1.0,),
         dense=(tuple(dense),),
         lexical=tuple(lexical),
+        pool=pool,
     )
 
 
-@given(DOCUMENTS, DOCUMENTS, st.sets(st.sampled_from([f"d{number}" for number in range(14)])))
+def context_of(dense: list[Candidate], lexical: list[Candidate], pool: int | None) -> list[int]:
+    """The first hits; a reranker judges each of its pool by the scores it has in the lists, here by their product."""
+    ranking = [identifier for identifier, _ in rank([dense], lexical)]
+    if pool is None:
+        return ranking[:TOP_K]
+    by_dense = {entry.chunk_id: entry.score for entry in dense}
+    by_words = {entry.chunk_id: entry.score for entry in lexical}
+    judged = {one: by_dense.get(one, -7.0) * 3 + by_words.get(one, -11.0) for one in ranking[:pool]}
+    return sorted(judged, key=lambda one: (-judged[one], one))[:TOP_K]
+
+
+@settings(max_examples=600, deadline=None)
+@given(DOCUMENTS, DOCUMENTS, st.sets(st.sampled_from([f"d{number}" for number in range(14)])), st.sampled_from(POOLS))
 def test_a_context_that_changed_is_never_called_unchanged(
-    before: dict[str, tuple[int, int]], put: dict[str, tuple[int, int]], deleted: set[str]
+    before: dict[str, tuple[int, int]], put: dict[str, tuple[int, int]], deleted: set[str], pool: int | None
 ) -> None:
     numbers = count(1)
     ids = {name: next(numbers) for name in before}
     dense, lexical = search(before, ids)
-    probe = probe_of(dense, lexical)
-    context = [identifier for identifier, _ in rank([dense], lexical)[:TOP_K]]
+    probe = probe_of(dense, lexical, pool)
+    context = context_of(dense, lexical, pool)
 
     after = {name: scores for name, scores in before.items() if name not in deleted}
     after |= put
     new_ids = {name: next(numbers) if name in put else ids[name] for name in after}
-    new_context = [identifier for identifier, _ in rank(*_as_lists(search(after, new_ids)))[:TOP_K]]
+    new_context = context_of(*search(after, new_ids), pool)
     newcomers = [
         Newcomer(
             name,
@@ -71,10 +85,6 @@ def test_a_context_that_changed_is_never_called_unchanged(
 
     if new_context != context:
         assert would_change(probe, newcomers, deleted | set(put))
-
-
-def _as_lists(lists: tuple[list[Candidate], list[Candidate]]) -> tuple[list[list[Candidate]], list[Candidate]]:
-    return [lists[0]], lists[1]
 
 
 def test_a_far_away_newcomer_changes_nothing() -> None:

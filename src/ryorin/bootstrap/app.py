@@ -31,7 +31,7 @@ from ryorin.bootstrap.wiring.answers import answer_handlers, build_models
 from ryorin.bootstrap.wiring.embedding import build_engine
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
-from ryorin.bootstrap.wiring.retrieval import retrieval_handlers
+from ryorin.bootstrap.wiring.retrieval import rerank_stage, retrieval_handlers
 from ryorin.contexts.answers.queries import AnswerQuestion
 from ryorin.contexts.identity import module as identity
 from ryorin.contexts.knowledge import module as knowledge
@@ -168,10 +168,12 @@ async def _query_bus(
     answers, process = answer_handlers(base, settings, models, lambda: buses[0])
     retrieval, retrieving = retrieval_handlers(base, settings, models, client, lambda: buses[0])
     stack.push_async_callback(retrieving.close)
+    rerank = rerank_stage(base, settings, client)
+    ports = knowledge.ReadPorts(
+        documents, index, engine, knowledge.centred(engine), thread, base.telemetry, recall, rerank
+    )
     handlers: dict[type[Any], Callable[..., Any]] = {
-        **knowledge.query_handlers(
-            knowledge.ReadPorts(documents, index, engine, knowledge.centred(engine), thread, base.telemetry, recall)
-        ),
+        **knowledge.query_handlers(ports),
         **identity.query_handlers(keys),
         **operations.query_handlers(_operations(base, projections)),
         **retrieval,

@@ -75,13 +75,36 @@ class ExpansionSettings(BaseModel):
     timeout: float = Field(default=5.0, gt=0)
 
 
+class RerankerSettings(BaseModel):
+    """A cross-encoder under an alias: RYORIN_RERANKERS__ALIAS__BASE_URL and so on; `timeout` is in seconds.
+
+    `provider` is `endpoint` (`base_url` + /rerank, as llama.cpp, vLLM, Jina and Cohere have it) or `litellm`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    provider: str = Field(default="endpoint", pattern="^(endpoint|litellm)$")
+    base_url: str | None = None
+    model: str
+    api_key: SecretStr | None = None
+    timeout: float = Field(default=1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _endpoint_has_a_url(self) -> RerankerSettings:
+        if self.provider == "endpoint" and self.base_url is None:
+            raise ValueError("the provider endpoint needs BASE_URL")
+        return self
+
+
 class RetrievalSettings(BaseModel):
-    """How long a search waits for further wordings of its question (seconds); which share is checked for recall."""
+    """How long a search waits for further wordings of its question (seconds); which share is checked for recall;
+    the reranker: `features`, an alias of RYORIN_RERANKERS__, or `none`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     expansion_deadline: float = Field(default=0.3, ge=0, le=10)
     recall_probe_share: float = Field(default=0.01, ge=0, le=1)
+    rerank: str = "features"
 
 
 class Settings(BaseSettings):
@@ -102,4 +125,5 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     expansion: ExpansionSettings = ExpansionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    rerankers: dict[str, RerankerSettings] = Field(default_factory=dict)
     models: dict[str, ModelSettings] = Field(default_factory=dict)

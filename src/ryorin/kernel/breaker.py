@@ -45,3 +45,7 @@ class CircuitBreaker:
         self._failures += 1
         if self._trying or self._failures >= self._allowed_failures:
             self._opened_at, self._trying = self._clock.now(), False
+
+    def abandoned(self) -> None:
+        """A call was given up by its caller and says nothing: the next one may try."""
+        self._trying = False

@@ -70,8 +70,8 @@ class ExpandQueryProcess:
                 _note(link, ok=False)
                 continue
             except BaseException:
-                # cancelled while it was tried: neither a success nor a failure may be left open
-                _note(link, ok=False)
+                if link.breaker is not None:
+                    link.breaker.abandoned()
                 raise
             _note(link, ok=bool(variants))
             if variants:

@@ -78,6 +78,7 @@ class AnswerMaker:
             text=query.question[:8000],
             top_k=grounding.top_k,
             filter=SearchFilter(grounding.tags, grounding.metadata, grounding.documents),
+            rerank=grounding.rerank,
         )
         if grounding.expand:
             result = (await bus.ask(RetrieveContext(search=search), actor)).result

@@ -7,12 +7,16 @@ from typing import Any
 
 import httpx
 
+from ryorin.adapters.litellm.rerank import LiteLlmReranker
 from ryorin.adapters.local.expansions import MemoryExpansions
+from ryorin.adapters.local.relevance import shipped_relevance_model
+from ryorin.adapters.openai_http.rerank import RerankEndpoint
 from ryorin.adapters.ryorin_http.expansion import ExpansionService
-from ryorin.bootstrap.settings import Settings
+from ryorin.bootstrap.settings import RerankerSettings, Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.contexts.answers.module import ChatModel
 from ryorin.contexts.knowledge.expansion import ExpandQuery, RetrieveContext
+from ryorin.contexts.knowledge.module import FeatureReranker, Judge, RerankStage
 from ryorin.kernel.breaker import CircuitBreaker
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import InvalidInput
@@ -55,3 +59,26 @@ def _links(
     if chosen.feedback:
         links.append(Link("feedback", FeedbackExpander(bus)))
     return links
+
+
+# the features take a few milliseconds: it is never late, and never left alone
+FEATURES = "features"
+FEATURES_TIMEOUT_SECONDS = 5.0
+
+
+def rerank_stage(base: Foundation, settings: Settings, client: httpx.AsyncClient) -> RerankStage:
+    """The reranker that ships, and every configured one by alias; raises InvalidInput for an unknown default."""
+    shipped = FeatureReranker(shipped_relevance_model())
+    judges = {FEATURES: Judge(shipped, CircuitBreaker(base.clock), FEATURES_TIMEOUT_SECONDS)}
+    for alias, chosen in settings.rerankers.items():
+        judges[alias] = Judge(_reranker(chosen, client), CircuitBreaker(base.clock), chosen.timeout)
+    return RerankStage(judges, settings.retrieval.rerank)
+
+
+def _reranker(chosen: RerankerSettings, client: httpx.AsyncClient) -> RerankEndpoint | LiteLlmReranker:
+    key = chosen.api_key.get_secret_value() if chosen.api_key else None
+    if chosen.provider == "litellm":
+        return LiteLlmReranker(chosen.model, chosen.base_url, key)
+    # the settings are refused unless it is given
+    assert chosen.base_url is not None
+    return RerankEndpoint(chosen.base_url, chosen.model, key, client)

@@ -35,6 +35,7 @@ class GroundingOptions:
     metadata: Mapping[str, str] = field(default_factory=dict)
     documents: tuple[str, ...] = ()
     expand: bool = False
+    rerank: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class CandidatePath:
     dense: tuple[ListPlace | None, ...]
     lexical: ListPlace | None
     fused: ListPlace
+    rerank: ListPlace | None
     outcome: Outcome
 
 
@@ -39,6 +40,8 @@ def explain(result: SearchResult) -> tuple[CandidatePath, ...]:
     lexical = _places(probe.lexical)
     documents = {entry.chunk_id: entry.document for entries in (*probe.dense, probe.lexical) for entry in entries}
     shown = {hit.chunk_id for hit in result.hits}
+    judged = sorted(result.reranked.items(), key=lambda entry: -entry[1])
+    reranked = {identifier: ListPlace(place, score) for place, (identifier, score) in enumerate(judged, start=1)}
     return tuple(
         CandidatePath(
             chunk_id=identifier,
@@ -46,7 +49,10 @@ def explain(result: SearchResult) -> tuple[CandidatePath, ...]:
             dense=tuple(places.get(identifier) for places in dense),
             lexical=lexical.get(identifier),
             fused=ListPlace(place, score),
-            outcome=_outcome(identifier in shown, place <= probe.top_k),
+            rerank=reranked.get(identifier),
+            outcome=_outcome(
+                identifier in shown, reranked.get(identifier, ListPlace(place, score)).rank <= probe.top_k
+            ),
         )
         for place, (identifier, score) in enumerate(rank(probe.dense, probe.lexical), start=1)
     )

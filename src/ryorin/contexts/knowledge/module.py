@@ -10,6 +10,7 @@ from typing import Any
 from ryorin.contexts.knowledge import commands, queries
 from ryorin.contexts.knowledge.domain.centring import centred
 from ryorin.contexts.knowledge.domain.lexical import analyse
+from ryorin.contexts.knowledge.domain.relevance import RelevanceModel
 from ryorin.contexts.knowledge.domain.sentences import split_sentences
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.read.document_queries import DocumentQueries
@@ -17,6 +18,7 @@ from ryorin.contexts.knowledge.read.embed_texts import EmbedTextsHandler
 from ryorin.contexts.knowledge.read.ports import ChunkIndex, DocumentReadModel
 from ryorin.contexts.knowledge.read.projections import DocumentsProjection, SearchProjection
 from ryorin.contexts.knowledge.read.recall_probe import RecallProbe
+from ryorin.contexts.knowledge.read.rerank import FeatureReranker, Judge, RerankStage
 from ryorin.contexts.knowledge.read.search_chunks import SearchChunksHandler
 from ryorin.contexts.knowledge.read.similar_documents import FindSimilarDocumentsHandler
 from ryorin.contexts.knowledge.write.create_collection import CreateCollectionHandler
@@ -33,9 +35,13 @@ from ryorin.kernel.ports import EventStore, Telemetry
 
 __all__ = [
     "DocumentsProjection",
+    "FeatureReranker",
+    "Judge",
     "PassageEmbedder",
     "ReadPorts",
     "RecallProbe",
+    "RelevanceModel",
+    "RerankStage",
     "SearchProjection",
     "WritePorts",
     "analyse",
@@ -68,6 +74,7 @@ class ReadPorts:
     executor: Executor
     telemetry: Telemetry
     recall: RecallProbe
+    rerank: RerankStage
 
 
 def command_handlers(ports: WritePorts) -> Mapping[type[Command], CommandHandler[Any, Any]]:
@@ -95,7 +102,7 @@ def query_handlers(ports: ReadPorts) -> Mapping[type[Query[Any]], Callable[[Any,
         queries.GetDocumentText: documents.get_document_text,
         queries.ListTags: documents.list_tags,
         queries.SearchChunks: SearchChunksHandler(
-            ports.index, ports.space, ports.executor, ports.telemetry, ports.recall
+            ports.index, ports.space, ports.executor, ports.telemetry, ports.recall, ports.rerank
         ),
         queries.FindSimilarDocuments: FindSimilarDocumentsHandler(ports.index),
         queries.EmbedTexts: EmbedTextsHandler(ports.engine, ports.executor),

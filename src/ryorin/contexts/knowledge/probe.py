@@ -51,8 +51,30 @@ def would_change(probe: ContextProbe, newcomers: Sequence[Newcomer], removed: Co
     matching = [newcomer for newcomer in newcomers if passes(probe.filter, newcomer)]
     if not matching and not any(entry.document in removed for entry in _all_entries(probe)):
         return False
-    before = [identifier for identifier, _ in rank(probe.dense, probe.lexical)[: probe.top_k]]
+    before = _context(probe, rank(probe.dense, probe.lexical), probe.dense, probe.lexical)
     return any(_differs(probe, before, matching, removed, sign) for sign in (1.0, -1.0))
+
+
+def _depth(probe: ContextProbe) -> int:
+    """How much of the fused ranking the context depends on."""
+    return probe.pool or probe.top_k
+
+
+def _context(
+    probe: ContextProbe,
+    ranking: Sequence[tuple[int, float]],
+    dense: Sequence[Sequence[Candidate]],
+    lexical: Sequence[Candidate],
+) -> object:
+    """What must stay the same: the first hits in order, or the pool and in which lists its members are.
+
+    A reranker judges every member of its pool by itself, so their order does not matter.
+    """
+    first = [identifier for identifier, _ in ranking[: _depth(probe)]]
+    if probe.pool is None:
+        return first
+    lists = [{entry.chunk_id for entry in entries} for entries in (*dense, lexical)]
+    return {(identifier, tuple(identifier in ids for ids in lists)) for identifier in first}
 
 
 def passes(which: SearchFilter, newcomer: Newcomer) -> bool:
@@ -65,8 +87,8 @@ def passes(which: SearchFilter, newcomer: Newcomer) -> bool:
 
 
 def context_documents(probe: ContextProbe) -> frozenset[str]:
-    """The documents that the probe's context was made of."""
-    first = {identifier for identifier, _ in rank(probe.dense, probe.lexical)[: probe.top_k]}
+    """The documents that the probe's context was made of, or chosen from by a reranker."""
+    first = {identifier for identifier, _ in rank(probe.dense, probe.lexical)[: _depth(probe)]}
     return frozenset(entry.document for entry in _all_entries(probe) if entry.chunk_id in first)
 
 
@@ -76,7 +98,7 @@ def _all_entries(probe: ContextProbe) -> list[Candidate]:
 
 def _differs(
     probe: ContextProbe,
-    before: list[int],
+    before: object,
     newcomers: Sequence[Newcomer],
     removed: Collection[str],
     sign: float,
@@ -86,8 +108,9 @@ def _differs(
         for vector, entries in zip(probe.vectors, probe.dense, strict=True)
     ]
     lexical = _changed_list(probe, probe.lexical, _lexical_scores(probe, newcomers, sign), newcomers, removed)
-    ranking = rank([entry.entries for entry in dense], lexical.entries)
-    after = [identifier for identifier, _ in ranking[: probe.top_k]]
+    lists = [entry.entries for entry in dense]
+    ranking = rank(lists, lexical.entries)
+    after = _context(probe, ranking, lists, lexical.entries)
     return after != before or _unknown_matters(probe, ranking, dense, lexical)
 
 
@@ -145,12 +168,17 @@ def _unknown_matters(
     ]
     if not gains:
         return False
-    if len(ranking) < probe.top_k:
+    depth = _depth(probe)
+    if len(ranking) < depth:
         return True
     best = [(score, score + sum(gain for ids, gain in gains if identifier not in ids)) for identifier, score in ranking]
     unknown = sum(gain for _, gain in gains)
     ceilings = [ceiling for _, ceiling in best] + [unknown]
-    return any(best[at][0] <= max(ceilings[at + 1 :]) for at in range(probe.top_k))
+    if probe.pool is not None:
+        # what may be in the pool's lists now, unseen, may also change how a member of the pool is judged
+        seen = all(identifier in ids for identifier, _ in ranking[:depth] for ids, _ in gains)
+        return not seen or best[depth - 1][0] <= max(ceilings[depth:])
+    return any(best[at][0] <= max(ceilings[at + 1 :]) for at in range(depth))
 
 
 def _largest_unknown(changed: _List) -> float:

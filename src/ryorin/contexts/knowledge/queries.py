@@ -46,13 +46,14 @@ class SearchFilter:
 
 @dataclass(frozen=True, slots=True)
 class StageScores:
-    """What each stage thought of a hit: cosine, BM25, ranks from 1, and both fused (0-1)."""
+    """What each stage thought of a hit: cosine, BM25, ranks from 1, both fused (0-1), and the reranker (0-1)."""
 
     dense: float | None = None
     dense_rank: int | None = None
     lexical: float | None = None
     lexical_rank: int | None = None
     fused: float | None = None
+    rerank: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ class ContextProbe:
 
     `vector` is the dense probe, `term_ids`/`term_weights` the lexical one with the idf of
     `lexicon_epoch`. The lists hold all candidates before fusion; a list shorter than
-    `list_limit` lets any newcomer in, a full one only what beats its last score.
+    `list_limit` lets any newcomer in, a full one only what beats its last score. With a reranker,
+    `pool` is how many of the fused ranking it saw: the context depends on all of these, in any order.
     """
 
     collection: str
@@ -103,22 +105,30 @@ class ContextProbe:
     term_weights: tuple[float, ...]
     dense: tuple[tuple[Candidate, ...], ...]
     lexical: tuple[Candidate, ...]
+    pool: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Hits in order; `stages` are durations in milliseconds, `plan` names how stage 1 found them."""
+    """Hits in order; `stages` are durations in milliseconds, `plan` names how stage 1 found them.
+
+    `reranked` holds what the reranker said of every chunk that it saw.
+    """
 
     hits: tuple[SearchHit, ...]
     probe: ContextProbe
     plan: str
     stages: Mapping[str, float]
     degraded: tuple[str, ...] = ()
+    reranked: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchChunks(Query[SearchResult]):
-    """Which chunks of a collection answer a text best? `variants` are further wordings of it."""
+    """Which chunks of a collection answer a text best?
+
+    `variants` are further wordings of it; `rerank` names a reranker or is "none", None takes the usual one.
+    """
 
     name: ClassVar[str] = "knowledge.search_chunks"
     scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
@@ -130,6 +140,7 @@ class SearchChunks(Query[SearchResult]):
     top_k: int = 5
     mode: SearchMode = "fused"
     filter: SearchFilter = field(default_factory=SearchFilter)
+    rerank: str | None = None
 
     def validate(self) -> None:
         check_id("collection", self.collection)

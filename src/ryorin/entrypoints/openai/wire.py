@@ -38,6 +38,7 @@ class RyorinOptions(Struct, forbid_unknown_fields=True):
     metadata: dict[str, str] = {}
     documents: list[str] = []
     expand: bool = False
+    rerank: str | None = None
     cache: bool = True
     consistency_token: str | None = None
     wait_seconds: Annotated[float, Meta(ge=0, le=60)] = 10.0
@@ -129,6 +130,7 @@ def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
             options.metadata,
             tuple(options.documents),
             options.expand,
+            options.rerank,
         )
     return AnswerQuestion(
         messages=tuple(_message(message) for message in body.messages),

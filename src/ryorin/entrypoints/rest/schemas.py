@@ -80,6 +80,9 @@ class SearchBody(Body):
     variants: list[str] = []
     top_k: int = 5
     mode: Literal["fused", "vector", "lexical"] = "fused"
+    rerank: str | None = Field(
+        default=None, max_length=100, description='Who orders the first candidates anew: "features", an alias, "none"'
+    )
     expand: bool = Field(default=False, description="Search with further wordings too, if they come in time")
     explain: bool = Field(default=False, description="Tell the path of every candidate through the stages")
     deadline_seconds: float | None = Field(default=None, description="How long to wait for them")

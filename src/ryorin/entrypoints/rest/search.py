@@ -29,6 +29,7 @@ async def search(collection: CollectionName, body: SearchBody, caller: CallerNee
         top_k=body.top_k,
         mode=body.mode,
         filter=which,
+        rerank=body.rerank,
     )
     if not body.expand:
         return shown(await caller.ask(question, demand), body.explain)

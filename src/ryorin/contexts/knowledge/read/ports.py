@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
+from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms
 from ryorin.contexts.knowledge.events import DocumentVersionIndexed
 from ryorin.contexts.knowledge.queries import (
     Candidate,
@@ -136,6 +137,25 @@ class IndexState:
     live_chunks: int
     total_chunks: int
     lexicon_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RerankQuestion:
+    """A question with the weights of its terms."""
+
+    text: str
+    terms: QuestionTerms
+
+
+class Reranker(Protocol):
+    """Judges candidates one by one, better than lists can."""
+
+    async def scores(self, question: RerankQuestion, candidates: Sequence[Evidence]) -> Sequence[float]:
+        """How well each candidate answers the question, 0-1; must not depend on the other candidates.
+
+        Raises Unavailable.
+        """
+        ...
 
 
 class ChunkIndex(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -19,6 +19,7 @@ from ryorin.contexts.knowledge.domain.lexical import (
     query_weights,
 )
 from ryorin.contexts.knowledge.domain.ranking import rank
+from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.errors import CollectionNotFound
 from ryorin.contexts.knowledge.queries import (
@@ -30,8 +31,9 @@ from ryorin.contexts.knowledge.queries import (
     StageScores,
 )
 from ryorin.contexts.knowledge.read.dense_plan import DenseCandidates, DensePlanner
-from ryorin.contexts.knowledge.read.ports import ChunkIndex, ChunkRow, CollectionKey, IndexState
+from ryorin.contexts.knowledge.read.ports import ChunkIndex, ChunkRow, CollectionKey, IndexState, RerankQuestion
 from ryorin.contexts.knowledge.read.recall_probe import RecallProbe
+from ryorin.contexts.knowledge.read.rerank import POOL, RerankStage
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import Actor
 from ryorin.kernel.ports import Telemetry
@@ -46,7 +48,23 @@ LISTS_PER_HIT = 3
 class _Lexical:
     query: LexicalVector
     candidates: tuple[Candidate, ...]
+    question: QuestionTerms
     degraded: tuple[str, ...] = ()
+
+
+class _Places:
+    """Where candidates stand in the lists before fusion."""
+
+    def __init__(self, dense: Sequence[Sequence[Candidate]], lexical: Sequence[Candidate]) -> None:
+        self._dense = [_ranks(entries) for entries in dense]
+        self._lexical = _ranks(lexical)
+
+    def of(self, identifier: int) -> StageScores:
+        """Rank and score in each list; of the dense lists the one where the score is best."""
+        found = [places[identifier] for places in self._dense if identifier in places]
+        dense = max(found, key=lambda place: place[1], default=(None, None))
+        word = self._lexical.get(identifier, (None, None))
+        return StageScores(dense[1], dense[0], word[1], word[0])
 
 
 class _Stopwatch:
@@ -69,6 +87,7 @@ class SearchChunksHandler:
         executor: Executor,
         telemetry: Telemetry,
         recall: RecallProbe,
+        rerank: RerankStage,
     ) -> None:
         self._index = index
         self._engine = engine
@@ -76,9 +95,11 @@ class SearchChunksHandler:
         self._planner = DensePlanner(index)
         self._telemetry = telemetry
         self._recall = recall
+        self._rerank = rerank
 
     async def __call__(self, query: SearchChunks, actor: Actor) -> SearchResult:
         key = CollectionKey(actor.org_id, query.collection)
+        reranker = self._rerank.chosen(query.rerank) if query.mode == "fused" else None
         watch = _Stopwatch()
         limit = max(LIST_LIMIT, query.top_k * LISTS_PER_HIT)
         async with together() as group:
@@ -87,21 +108,42 @@ class SearchChunksHandler:
             lexical_task = group.create_task(self._lexical(query, key, limit, watch))
         state, (vectors, dense), lexical = state_task.result(), dense_task.result(), lexical_task.result()
         started = perf_counter()
-        ranking = rank(dense.lists, lexical.candidates)[: query.top_k]
+        pool = max(POOL, query.top_k) if reranker else query.top_k
+        ranking = rank(dense.lists, lexical.candidates)[:pool]
         watch.note("fuse", started)
         started = perf_counter()
         rows = await self._index.rows(key, [identifier for identifier, _ in ranking])
         watch.note("enrich", started)
+        places = _Places(dense.lists, lexical.candidates)
+        judged = await self._judged(reranker, query, lexical.question, rows, places, watch) if reranker else {}
         for stage, milliseconds in watch.stages.items():
             self._telemetry.observe("ryorin_search_stage_seconds", milliseconds / 1000, stage=stage)
         self._recall.sample(key, query.filter, vectors, dense, query.top_k)
+        failed = [f"rerank:{reranker}"] if judged is None else []
+        ordered = sorted(ranking, key=lambda entry: -judged.get(entry[0], 0.0)) if judged else ranking
         return SearchResult(
-            hits=_hits(ranking, rows, dense, lexical.candidates),
-            probe=_probe(query, limit, state, vectors, dense, lexical),
+            hits=_hits(ordered, rows, places, judged or {})[: query.top_k],
+            probe=_probe(query, limit, state, vectors, dense, lexical, pool if judged else None),
             plan=dense.plan,
             stages=watch.stages,
-            degraded=(*lexical.degraded, *(f"variant:{number}" for number in dense.failed)),
+            degraded=(*lexical.degraded, *(f"variant:{number}" for number in dense.failed), *failed),
+            reranked=judged or {},
         )
+
+    async def _judged(
+        self,
+        reranker: str,
+        query: SearchChunks,
+        question: QuestionTerms,
+        rows: Mapping[int, ChunkRow],
+        places: _Places,
+        watch: _Stopwatch,
+    ) -> Mapping[int, float] | None:
+        started = perf_counter()
+        candidates = {identifier: _evidence(row, places.of(identifier)) for identifier, row in rows.items()}
+        judged = await self._rerank.judged(reranker, RerankQuestion(query.text, question), candidates)
+        watch.note("rerank", started)
+        return judged
 
     async def _state(self, query: SearchChunks, key: CollectionKey) -> IndexState:
         state = await self._index.state(key, query.filter)
@@ -125,9 +167,9 @@ class SearchChunksHandler:
         return vectors, found
 
     async def _lexical(self, query: SearchChunks, key: CollectionKey, limit: int, watch: _Stopwatch) -> _Lexical:
-        nothing = query_weights("", TermStatistics())
+        nothing = _Lexical(query_weights("", TermStatistics()), (), QuestionTerms.of("", {}))
         if query.mode == "vector":
-            return _Lexical(nothing, ())
+            return nothing
         started = perf_counter()
         text = " ".join((query.text, *query.variants))
         try:
@@ -137,33 +179,35 @@ class SearchChunksHandler:
             scored = await self._index.lexical(key, query.filter, weights, terms, limit)
         except Unavailable:
             # the dense side still answers; the response says what is missing
-            return _Lexical(nothing, (), degraded=("lexical",))
+            return replace(nothing, question=_question(query.text, TermStatistics()), degraded=("lexical",))
         watch.note("lexical", started)
-        return _Lexical(weights, scored)
+        return _Lexical(weights, scored, _question(query.text, statistics))
+
+
+def _question(text: str, statistics: TermStatistics) -> QuestionTerms:
+    return QuestionTerms.of(text, {term: statistics.idf(term) for term in query_term_ids(text)})
+
+
+def _evidence(row: ChunkRow, scores: StageScores) -> Evidence:
+    return Evidence(" ".join(row.heading_path) or row.title, row.text, scores.dense, scores.lexical)
 
 
 def _hits(
-    ranking: Sequence[tuple[int, float]],
-    rows: Mapping[int, ChunkRow],
-    dense: DenseCandidates,
-    lexical: Sequence[Candidate],
+    ranking: Sequence[tuple[int, float]], rows: Mapping[int, ChunkRow], places: _Places, judged: Mapping[int, float]
 ) -> tuple[SearchHit, ...]:
-    dense_places = [_places(entries) for entries in dense.lists]
-    lexical_places = _places(lexical)
-    hits = []
-    for identifier, fused in ranking:
-        row = rows.get(identifier)
-        if row is None:
-            continue  # its document was changed between the stages
-        found = [places[identifier] for places in dense_places if identifier in places]
-        best = max(found, key=lambda place: place[1], default=(None, None))
-        word = lexical_places.get(identifier, (None, None))
-        scores = StageScores(best[1], best[0], word[1], word[0], fused)
-        hits.append(_hit(row, fused, scores))
-    return tuple(hits)
+    return tuple(
+        _hit(
+            rows[identifier],
+            judged.get(identifier, fused),
+            replace(places.of(identifier), fused=fused, rerank=judged.get(identifier)),
+        )
+        for identifier, fused in ranking
+        # without a row its document was changed between the stages
+        if identifier in rows
+    )
 
 
-def _places(entries: Sequence[Candidate]) -> dict[int, tuple[int, float]]:
+def _ranks(entries: Sequence[Candidate]) -> dict[int, tuple[int, float]]:
     return {entry.chunk_id: (place, entry.score) for place, entry in enumerate(entries, start=1)}
 
 
@@ -192,6 +236,7 @@ def _probe(
     vectors: NDArray[np.float32],
     dense: DenseCandidates,
     lexical: _Lexical,
+    pool: int | None,
 ) -> ContextProbe:
     return ContextProbe(
         collection=query.collection,
@@ -205,4 +250,5 @@ def _probe(
         term_weights=tuple(lexical.query.weights.tolist()),
         dense=dense.lists,
         lexical=lexical.candidates,
+        pool=pool,
     )

@@ -1,0 +1,1 @@
+"""Models of a hundred providers through LiteLLM, which is installed by the extra `providers`."""
