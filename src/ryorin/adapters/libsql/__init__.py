@@ -1,0 +1,1 @@
+"""libSQL: an embedded file, or Turso and sqld by URL."""

@@ -1,0 +1,80 @@
+"""What a collection may decide about itself: how it is searched and answered from, and where its vectors are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ryorin.kernel.errors import InvalidInput
+
+StoreName = Literal["pgvector", "qdrant", "libsql"]
+Storage = Literal["halfvec", "binary"]
+
+DEFAULT_EMBEDDING = "default"
+MAX_POOL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveStage:
+    """Whether questions are worded differently too, and how long that may take (seconds)."""
+
+    expand: bool | None = None
+    deadline_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FuseStage:
+    """What vectors count against words: 0 for words alone, 1 for vectors alone."""
+
+    dense_weight: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RerankStage:
+    """Who judges how many of the first candidates anew; `by` is "features", an alias or "none"."""
+
+    by: str | None = None
+    pool: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStage:
+    """From how many chunks answers are made where a request does not say."""
+
+    top_k: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The stages of a search in a collection; None leaves what the server does. A request's own wishes come first."""
+
+    retrieve: RetrieveStage = field(default_factory=RetrieveStage)
+    fuse: FuseStage = field(default_factory=FuseStage)
+    rerank: RerankStage = field(default_factory=RerankStage)
+    answer: AnswerStage = field(default_factory=AnswerStage)
+
+    def validate(self) -> None:
+        """Raise InvalidInput for a figure out of its bounds."""
+        _within("retrieve.deadline_seconds", self.retrieve.deadline_seconds, 0, 10)
+        _within("fuse.dense_weight", self.fuse.dense_weight, 0, 1)
+        _within("rerank.pool", self.rerank.pool, 1, MAX_POOL)
+        _within("answer.top_k", self.answer.top_k, 1, 100)
+
+
+def _within(name: str, value: float | None, low: float, high: float) -> None:
+    if value is not None and not low <= value <= high:
+        raise InvalidInput(f"{name} is {value:g}; it must be {low:g}-{high:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """Where and by which embedding a collection's vectors are kept; the default lies in the index that all share."""
+
+    store: StoreName = "pgvector"
+    embedding: str = DEFAULT_EMBEDDING
+    storage: Storage = "halfvec"
+
+    @property
+    def shared(self) -> bool:
+        """Whether this is the index that all collections share."""
+        return self == IndexSpec()
