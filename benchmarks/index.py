@@ -19,7 +19,7 @@ from ryorin.adapters.postgres.embedded import EmbeddedPostgres
 from ryorin.adapters.postgres.migrate import migrate
 from ryorin.adapters.postgres.pool import Pool
 from ryorin.adapters.postgres.projections import PostgresProjectionStore
-from ryorin.adapters.postgres.search_rows import search_schema
+from ryorin.adapters.postgres.search_tables import search_schema
 from ryorin.adapters.postgres.vectors import vector_literals
 from ryorin.contexts.knowledge.queries import SEARCH_MODEL
 from ryorin.contexts.knowledge.read.ports import CollectionKey
@@ -56,15 +56,15 @@ def fill(url: str, vectors: Vectors, old: NDArray[np.bool_], tags: Tags = lambda
         connection.execute("DROP INDEX search_chunks_g1_terms_idx")
         live = (~old).reshape(documents, CHUNKS_PER_DOCUMENT).sum(axis=1)
         rows = "".join(
-            f"{KEY.org_id}\t{KEY.collection}\td{n}\t2\t{live[n]}\tD{n}\t{{{','.join(tags(n))}}}\t{{}}\n"
+            f"{KEY.org_id}\t{KEY.collection}\td{n}\t2\t{live[n]}\tD{n}\t{{{','.join(tags(n))}}}\t{{}}\tset\n"
             for n in range(documents)
         )
-        columns = "org_id, collection, document, version, chunks, title, tags, metadata"
+        columns = "org_id, collection, document, version, chunks, title, tags, metadata, chunk_set"
         with connection.cursor().copy(f"COPY search_documents_g1 ({columns}) FROM STDIN".encode()) as copy:
             copy.write(rows)
         columns = (
             "document_no, org_id, collection, version, ordinal, heading_path, text, start_byte, end_byte,"
-            " vector, terms, weights"
+            " vector, terms, weights, passage_hash"
         )
         with connection.cursor().copy(f"COPY search_chunks_g1 ({columns}) FROM STDIN".encode()) as copy:
             for start in range(0, len(vectors), 5000):
@@ -92,7 +92,7 @@ def _lines(vectors: Vectors, old: NDArray[np.bool_], start: int) -> str:
         document, ordinal = number // CHUNKS_PER_DOCUMENT + 1, number % CHUNKS_PER_DOCUMENT
         version = 1 if old[number] else 2
         fields = (document, KEY.org_id, KEY.collection, version, ordinal, "{}", text, 0, 9, literal, "{}")
-        buffer.write("\t".join(map(str, fields)) + "\t{}/1000000000\n")
+        buffer.write("\t".join(map(str, fields)) + f"\t{{}}/1000000000\thash{number}\n")
     return buffer.getvalue()
 
 

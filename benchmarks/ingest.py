@@ -127,7 +127,7 @@ async def run(parts: int, size: int) -> None:
         Path(data).chmod(0o755)
         engine = WatchedEngine(OnnxE5Engine(Path(data) / "models"))
         settings = Settings(data_dir=Path(data))
-        async with open_app(settings, frozenset({Role.WORKER, Role.PROJECTIONS}), engine=engine) as app:
+        async with open_app(settings, frozenset({Role.WORKER, Role.PROJECTIONS}), engines={"default": engine}) as app:
             warm = Path(data) / "warm"
             corpora.write(warm, {"a.md": "# Warm\n\nThe first document starts the parser.\n"})
             await ingest(app.services, warm)

@@ -22,7 +22,7 @@ from ryorin.adapters.postgres.pool import Pool
 from ryorin.adapters.postgres.vector_store import PgVectorStore
 from ryorin.adapters.qdrant.edge import QdrantEdgeStore
 from ryorin.contexts.knowledge.pipeline import Storage
-from ryorin.contexts.knowledge.read.vector_store import VectorPlace, VectorStore
+from ryorin.contexts.knowledge.vector_store import VectorPlace, VectorStore
 
 CHUNKS = 100_000
 QUESTIONS = 40
@@ -106,9 +106,7 @@ async def run(chunks: int) -> None:
                 size = await store.size_bytes(places[name])
                 assert size is not None
                 figures[f"{name}_bytes_per_chunk"] = round(size / chunks)
-                say(
-                    f"{name}: built in {figures[f'{name}_build_s']} s, {figures[f'{name}_bytes_per_chunk']} bytes a chunk"
-                )
+                say(f"{name}: built in {figures[f'{name}_build_s']} s")
             times: dict[str, list[float]] = {name: [] for name in made}
             for _ in range(ROUNDS):
                 for name, (store, _) in made.items():

@@ -52,5 +52,5 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> OnnxE5Engine:
 async def app(database_url: str, tmp_path: Path, engine: OnnxE5Engine) -> AsyncIterator[App]:
     """A whole Ryorin on an empty database, all roles at work."""
     settings = Settings(database_url=database_url, data_dir=tmp_path)
-    async with open_app(settings, engine=engine) as running:
+    async with open_app(settings, engines={"default": engine}) as running:
         yield running

@@ -44,5 +44,5 @@ async def spine(
         yield in_memory()
         return
     settings = Settings(database_url=database_url, data_dir=tmp_path)
-    async with open_app(settings, frozenset(), engine) as app:
+    async with open_app(settings, frozenset(), {"default": engine}) as app:
         yield Spine(app.base.events, app.base.log, app.base.transactions, app.base.queue)

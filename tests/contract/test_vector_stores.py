@@ -24,7 +24,7 @@ from ryorin.adapters.postgres.pool import Pool
 from ryorin.adapters.postgres.vector_store import PgVectorStore
 from ryorin.adapters.qdrant.edge import QdrantEdgeStore
 from ryorin.adapters.qdrant.server import QdrantStore, connect
-from ryorin.contexts.knowledge.read.vector_store import VectorPlace, VectorStore
+from ryorin.contexts.knowledge.vector_store import VectorPlace, VectorStore
 from ryorin.kernel.errors import InvalidInput, Unavailable
 
 # the client's local mode says that it compares everything: that is what it is used for here

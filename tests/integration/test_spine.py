@@ -74,11 +74,11 @@ async def test_a_command_without_its_content_fails_and_can_be_retried_and_discar
 
 async def test_commands_whose_jobs_are_lost_are_swept_up(database_url: str, tmp_path, engine) -> None:  # type: ignore[no-untyped-def]
     settings = Settings(database_url=database_url, data_dir=tmp_path)
-    async with open_app(settings, frozenset({Role.PROJECTIONS}), engine) as idle:
+    async with open_app(settings, frozenset({Role.PROJECTIONS}), {"default": engine}) as idle:
         receipt = await put_without_waiting(idle)
         await idle.base.pool.execute("DELETE FROM procrastinate_jobs")
 
-    async with open_app(settings, engine=engine) as working:
+    async with open_app(settings, engines={"default": engine}) as working:
         view = await working.services.queries.ask(GetCommand(id=receipt, wait_seconds=30), ADMIN)
 
     assert view.state == "succeeded"

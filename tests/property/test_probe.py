@@ -74,7 +74,7 @@ def test_a_context_that_changed_is_never_called_unchanged(
     newcomers = [
         Newcomer(
             name,
-            np.array([scores[0] / 10], dtype=np.float32),
+            {"": np.array([scores[0] / 10], dtype=np.float32)},
             np.array([1], dtype=np.int32),
             np.array([scores[1]], dtype=np.float32),
             frozenset(),
@@ -92,7 +92,7 @@ def test_a_far_away_newcomer_changes_nothing() -> None:
     probe = probe_of(dense, lexical)
     far = Newcomer(
         "new",
-        np.array([0.1], dtype=np.float32),
+        {"": np.array([0.1], dtype=np.float32)},
         np.array([2], dtype=np.int32),
         np.array([1.0], dtype=np.float32),
         frozenset(),

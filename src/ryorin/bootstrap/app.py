@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -23,20 +23,24 @@ from ryorin.adapters.postgres.migrate import migrate
 from ryorin.adapters.postgres.pool import Pool
 from ryorin.adapters.postgres.projections import statuses
 from ryorin.adapters.postgres.search_index import PostgresChunkIndex
+from ryorin.adapters.postgres.stored_chunks import PostgresStoredChunks
+from ryorin.adapters.postgres.vector_indexes import PostgresVectorIndexes
 from ryorin.bootstrap.background import Role, background_work
 from ryorin.bootstrap.checks import Checks
 from ryorin.bootstrap.figures import Figures
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.answers import answer_handlers, build_models
-from ryorin.bootstrap.wiring.embedding import build_engine
+from ryorin.bootstrap.wiring.embedding import build_engines
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
 from ryorin.bootstrap.wiring.retrieval import rerank_stage, retrieval_handlers
+from ryorin.bootstrap.wiring.stores import build_stores, shelves
 from ryorin.contexts.answers.queries import AnswerQuestion
 from ryorin.contexts.identity import module as identity
 from ryorin.contexts.knowledge import module as knowledge
 from ryorin.contexts.knowledge.commands import StoredContent
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
+from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.contexts.operations import module as operations
 from ryorin.entrypoints.services import Services, Uploader
 from ryorin.kernel.bus import CommandBus, QueryBus
@@ -57,15 +61,16 @@ class App:
     projections: Projections
     engine: EmbeddingEngine
     keys: PostgresKeyDirectory
+    feeder: knowledge.VectorFeeder
 
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, roles: frozenset[Role] = ALL_ROLES, engine: EmbeddingEngine | None = None
+    settings: Settings, roles: frozenset[Role] = ALL_ROLES, engines: Mapping[str, EmbeddingEngine] | None = None
 ) -> AsyncIterator[App]:
-    """Start everything, lend it, and stop it in order; `engine` replaces the embedding engine."""
+    """Start everything, lend it, and stop it in order; `engines` replace the embedding engines."""
     async with AsyncExitStack() as stack:
-        loading = asyncio.ensure_future(asyncio.to_thread(_load_engine, settings, engine))
+        loading = asyncio.ensure_future(asyncio.to_thread(_load_engines, settings, engines))
         stack.push_async_callback(_settled, loading)
         url = await _database(settings, stack)
         pool = Pool(url, settings.pool_size)
@@ -77,15 +82,15 @@ async def open_app(
         for store in app.projections.stores:
             await store.ensure()
         executor = app.services.commands.executor
-        await stack.enter_async_context(background_work(base, app.projections, executor, settings, roles))
+        await stack.enter_async_context(background_work(base, app.projections, executor, app.feeder, settings, roles))
         yield app
 
 
-def _load_engine(settings: Settings, engine: EmbeddingEngine | None) -> EmbeddingEngine:
-    return engine or build_engine(settings)
+def _load_engines(settings: Settings, engines: Mapping[str, EmbeddingEngine] | None) -> Mapping[str, EmbeddingEngine]:
+    return engines or build_engines(settings)
 
 
-async def _settled(loading: asyncio.Future[EmbeddingEngine]) -> None:
+async def _settled(loading: asyncio.Future[Mapping[str, EmbeddingEngine]]) -> None:
     await asyncio.gather(loading, return_exceptions=True)
 
 
@@ -100,14 +105,24 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> str:
     return url
 
 
-async def _assemble(settings: Settings, base: Foundation, engine: EmbeddingEngine, stack: AsyncExitStack) -> App:
-    space = knowledge.centred(engine)
-    projections = build_projections(base, space)
+async def _assemble(
+    settings: Settings, base: Foundation, engines: Mapping[str, EmbeddingEngine], stack: AsyncExitStack
+) -> App:
+    engine = engines[DEFAULT_EMBEDDING]
+    spaces = {name: knowledge.centred(one) for name, one in engines.items()}
+    projections = build_projections(base, spaces)
     keys = PostgresKeyDirectory(base.pool)
     blobs = LocalBlobStore(settings.data_dir / "blobs")
-    executor = _command_executor(settings, base, space, projections, blobs, stack)
+    stores = build_stores(settings, base.pool)
+    for store in stores.values():
+        stack.push_async_callback(store.close)
+    client = await stack.enter_async_context(httpx.AsyncClient())
+    rerank = rerank_stage(base, settings, client)
+    ports = _write_ports(settings, base, spaces, stores, rerank, blobs, stack)
+    executor = _command_executor(base, ports, projections)
     commands = CommandBus(base.log, executor, base.ids, base.telemetry)
-    queries = await _query_bus(settings, base, engine, projections, keys, stack)
+    queries = _query_bus(settings, base, engine, spaces, stores, rerank, client, projections, keys, stack)
+    backlog = PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id)
     services = Services(
         commands=commands,
         queries=queries,
@@ -119,23 +134,38 @@ async def _assemble(settings: Settings, base: Foundation, engine: EmbeddingEngin
         metrics=Figures(base).render,
         default_model=settings.default_model,
     )
-    return App(settings, services, base, projections, engine, keys)
+    feeder = knowledge.VectorFeeder(backlog, stores, ports.embedders, ports.chunks, base.telemetry)
+    return App(settings, services, base, projections, engine, keys, feeder)
 
 
-def _command_executor(
+def _write_ports(
     settings: Settings,
     base: Foundation,
-    space: EmbeddingEngine,
-    projections: Projections,
+    spaces: Mapping[str, EmbeddingEngine],
+    stores: Mapping[str, knowledge.VectorStore],
+    rerank: knowledge.RerankStage,
     blobs: LocalBlobStore,
     stack: AsyncExitStack,
-) -> CommandExecutor:
+) -> knowledge.WritePorts:
     parser = SandboxedParser(ParserLimits(max_bytes=settings.max_upload_bytes))
     stack.callback(parser.close)
-    embedder = knowledge.PassageEmbedder(space, PostgresEmbeddingStore(base.pool))
-    stack.callback(embedder.close)
-    chunks = PostgresChunkStore(base.pool)
-    ports = knowledge.WritePorts(base.events, blobs, parser, chunks, embedder)
+    vectors = PostgresEmbeddingStore(base.pool)
+    embedders = {name: knowledge.PassageEmbedder(space, vectors) for name, space in spaces.items()}
+    for embedder in embedders.values():
+        stack.callback(embedder.close)
+    return knowledge.WritePorts(
+        events=base.events,
+        blobs=blobs,
+        parser=parser,
+        chunks=PostgresChunkStore(base.pool),
+        embedders=embedders,
+        indexes=PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id),
+        stores=stores.keys(),
+        rerankers=rerank.names,
+    )
+
+
+def _command_executor(base: Foundation, ports: knowledge.WritePorts, projections: Projections) -> CommandExecutor:
     handlers = {
         **knowledge.command_handlers(ports),
         **identity.command_handlers(),
@@ -148,10 +178,14 @@ def _operations(base: Foundation, projections: Projections) -> operations.Ports:
     return operations.Ports(base.log, projections.runners, lambda: statuses(base.pool))
 
 
-async def _query_bus(
+def _query_bus(
     settings: Settings,
     base: Foundation,
     engine: EmbeddingEngine,
+    spaces: Mapping[str, EmbeddingEngine],
+    stores: Mapping[str, knowledge.VectorStore],
+    rerank: knowledge.RerankStage,
+    client: httpx.AsyncClient,
     projections: Projections,
     keys: PostgresKeyDirectory,
     stack: AsyncExitStack,
@@ -159,19 +193,24 @@ async def _query_bus(
     # one thread is enough: the engine itself spreads a batch over its own
     thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="embed-queries")
     stack.callback(thread.shutdown, wait=False, cancel_futures=True)
-    client = await stack.enter_async_context(httpx.AsyncClient())
-    index, documents = PostgresChunkIndex(base.pool), PostgresDocumentReadModel(base.pool)
-    recall = knowledge.RecallProbe(index, base.telemetry, settings.retrieval.recall_probe_share, random.random)
+    recall = knowledge.RecallProbe(base.telemetry, settings.retrieval.recall_probe_share, random.random)
     stack.push_async_callback(recall.close)
+    ports = knowledge.ReadPorts(
+        documents=PostgresDocumentReadModel(base.pool),
+        index=PostgresChunkIndex(base.pool),
+        stored=knowledge.StoredVectors(PostgresStoredChunks(base.pool), shelves(settings, stores, base.clock)),
+        engine=engine,
+        spaces=spaces,
+        executor=thread,
+        telemetry=base.telemetry,
+        recall=recall,
+        rerank=rerank,
+    )
     buses: list[QueryBus] = []
     models = build_models(settings, client)
     answers, process = answer_handlers(base, settings, models, lambda: buses[0])
     retrieval, retrieving = retrieval_handlers(base, settings, models, client, lambda: buses[0])
     stack.push_async_callback(retrieving.close)
-    rerank = rerank_stage(base, settings, client)
-    ports = knowledge.ReadPorts(
-        documents, index, engine, knowledge.centred(engine), thread, base.telemetry, recall, rerank
-    )
     handlers: dict[type[Any], Callable[..., Any]] = {
         **knowledge.query_handlers(ports),
         **identity.query_handlers(keys),

@@ -13,6 +13,7 @@ from ryorin.adapters.postgres.answers import PostgresAnswerStore
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.bootstrap.wiring.projections import Projections
+from ryorin.contexts.knowledge.module import VectorFeeder
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.execution import CommandExecutor
 
@@ -38,6 +39,7 @@ async def background_work(
     base: Foundation,
     projections: Projections,
     executor: CommandExecutor,
+    feeder: VectorFeeder,
     settings: Settings,
     roles: frozenset[Role],
 ) -> AsyncIterator[None]:
@@ -48,6 +50,7 @@ async def background_work(
         jobs["sweeper"] = lambda: _repeat(base.log.sweep, SWEEP_SECONDS)
     if Role.PROJECTIONS in roles:
         jobs |= {name: runner.run for name, runner in projections.runners.items()}
+        jobs["feeder"] = feeder.run
         jobs["tidying"] = lambda: _repeat(PostgresAnswerStore(base.pool).purge, TIDY_SECONDS)
     stopping = asyncio.Event()
     tasks = {asyncio.create_task(_supervise(name, job, stopping), name=name) for name, job in jobs.items()}

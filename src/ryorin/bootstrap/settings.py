@@ -96,6 +96,21 @@ class RerankerSettings(BaseModel):
         return self
 
 
+class StoreSettings(BaseModel):
+    """A server of vectors: RYORIN_STORES__QDRANT__URL and so on; without a URL it is embedded. `timeout` in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str | None = None
+    api_key: SecretStr | None = None
+    timeout: float = Field(default=10.0, gt=0)
+
+    @property
+    def key(self) -> str | None:
+        """The key in clear, for the client."""
+        return self.api_key.get_secret_value() if self.api_key else None
+
+
 class RetrievalSettings(BaseModel):
     """How long a search waits for further wordings of its question (seconds); which share is checked for recall;
     the reranker: `features`, an alias of RYORIN_RERANKERS__, or `none`."""
@@ -125,5 +140,16 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     expansion: ExpansionSettings = ExpansionSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    embeddings: dict[str, EmbeddingSettings] = Field(default_factory=dict)
+    stores: dict[str, StoreSettings] = Field(default_factory=dict)
     rerankers: dict[str, RerankerSettings] = Field(default_factory=dict)
     models: dict[str, ModelSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Settings:
+        unknown = self.stores.keys() - {"qdrant", "libsql"}
+        if unknown:
+            raise ValueError(f"there is no store {sorted(unknown)[0]!r}; RYORIN_STORES__ knows qdrant and libsql")
+        if "default" in self.embeddings:
+            raise ValueError("the embedding named default is set by RYORIN_EMBEDDING__")
+        return self

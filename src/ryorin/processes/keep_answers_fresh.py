@@ -9,12 +9,14 @@ from typing import Protocol
 from ryorin.contexts.answers.module import AnswerRows
 from ryorin.contexts.answers.queries import FRESHNESS_MODEL
 from ryorin.contexts.knowledge.events import (
+    CollectionConfigured,
     CollectionCreated,
     CollectionDeleted,
     DocumentDeleted,
     DocumentDescribed,
     DocumentTagged,
     DocumentVersionIndexed,
+    IndexMoved,
 )
 from ryorin.contexts.knowledge.probe import Newcomer, context_documents, would_change
 from ryorin.contexts.knowledge.queries import ContextProbe
@@ -57,7 +59,7 @@ class FreshnessProjection:
                     await self._changed(recorded, event.collection, _Change(event.document, ()), rows)
                 case DocumentDescribed() | DocumentTagged() as event:
                     await self._described(recorded, event, rows)
-                case CollectionCreated() | CollectionDeleted() as event:
+                case CollectionCreated() | CollectionDeleted() | CollectionConfigured() | IndexMoved() as event:
                     await rows.collection_changed(org_id, event.collection, position)
                     await rows.invalidate_collection(org_id, event.collection, event.type, position)
 

@@ -80,10 +80,7 @@ class AnswerMaker:
             filter=SearchFilter(grounding.tags, grounding.metadata, grounding.documents),
             rerank=grounding.rerank,
         )
-        if grounding.expand:
-            result = (await bus.ask(RetrieveContext(search=search), actor)).result
-        else:
-            result = await bus.ask(search, actor)
+        result = (await bus.ask(RetrieveContext(search=search, expand=grounding.expand), actor)).result
         return Retrieved(result, _passages(result), as_of)
 
     async def make(self, query: AnswerQuestion, retrieved: Retrieved) -> AsyncGenerator[AnswerPart, None]:

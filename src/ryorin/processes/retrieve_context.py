@@ -31,15 +31,29 @@ class RetrieveContextProcess:
         self._late: set[asyncio.Task[Expansion]] = set()
 
     async def __call__(self, query: RetrieveContext, actor: Actor) -> Retrieved:
-        deadline = self._deadline_seconds if query.deadline_seconds is None else query.deadline_seconds
+        plain: SearchResult | None = None
+        deadline = query.deadline_seconds
+        if not query.expand:
+            plain = await self._bus().ask(query.search, actor)
+            if query.expand is False or not plain.pipeline.retrieve.expand:
+                return Retrieved(plain, None)
+            deadline = plain.pipeline.retrieve.deadline_seconds if deadline is None else deadline
         wanted = ExpandQuery(text=query.search.text, collection=query.search.collection)
         known = self._expansion.known(wanted, actor)
         if known is not None:
-            return await self._with_variants(query, actor, known)
+            return await self._with_variants(query, actor, known, plain)
+        return await self._expanded(
+            query, actor, wanted, plain, self._deadline_seconds if deadline is None else deadline
+        )
+
+    async def _expanded(
+        self, query: RetrieveContext, actor: Actor, wanted: ExpandQuery, plain: SearchResult | None, deadline: float
+    ) -> Retrieved:
         started = perf_counter()
         expanding = asyncio.create_task(self._expansion(wanted, actor))
         try:
-            plain = await self._bus().ask(query.search, actor)
+            if plain is None:
+                plain = await self._bus().ask(query.search, actor)
             left = max(0.0, deadline - (perf_counter() - started))
             await asyncio.wait({expanding}, timeout=left)
         except BaseException:

@@ -8,25 +8,22 @@ import pytest
 
 from ryorin.adapters.memory.telemetry import MemoryTelemetry
 from ryorin.contexts.knowledge.module import RecallProbe
-from ryorin.contexts.knowledge.queries import Candidate, SearchFilter
+from ryorin.contexts.knowledge.queries import Candidate
 from ryorin.contexts.knowledge.read.dense_plan import DenseCandidates
-from ryorin.contexts.knowledge.read.ports import CollectionKey
 from ryorin.kernel.errors import Unavailable
-from ryorin.kernel.messages import OrgId
 
-KEY = CollectionKey(OrgId("a"), "docs")
 QUESTION = np.ones((1, 2), dtype=np.float32)
 
 
 class Exact:
-    """An index that knows the best chunks, 1 to 4, once it may tell."""
+    """An exact search that knows the best chunks, 1 to 4, once it may tell."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
         self.asked = 0
         self.broken = False
 
-    async def nearest_filtered(self, *question: Any, exact: bool) -> tuple[Candidate, ...]:
+    async def search(self, vector: Any, top_k: int) -> tuple[Candidate, ...]:
         self.asked += 1
         await self.gate.wait()
         if self.broken:
@@ -57,9 +54,9 @@ async def settled() -> None:
 
 async def test_the_recall_of_a_sampled_search_is_observed_with_its_plan() -> None:
     index, telemetry = Exact(), ShareTelemetry()
-    probe = RecallProbe(index, telemetry, 0.5, lambda: 0.4)  # type: ignore[arg-type]  # one method is all it needs
+    probe = RecallProbe(telemetry, 0.5, lambda: 0.4)
 
-    probe.sample(KEY, SearchFilter(), QUESTION, found(1, 2, 3, 9), 4)
+    probe.sample(found(1, 2, 3, 9), 4, QUESTION, index.search)
     index.gate.set()
     await settled()
 
@@ -77,9 +74,9 @@ async def test_the_recall_of_a_sampled_search_is_observed_with_its_plan() -> Non
 )
 async def test_other_searches_cost_nothing(dice: float, plan: str, vectors: Any) -> None:
     index = Exact()
-    probe = RecallProbe(index, MemoryTelemetry(), 0.5, lambda: dice)  # type: ignore[arg-type]
+    probe = RecallProbe(MemoryTelemetry(), 0.5, lambda: dice)
 
-    probe.sample(KEY, SearchFilter(), vectors, found(1, plan=plan), 4)
+    probe.sample(found(1, plan=plan), 4, vectors, index.search)
     await settled()
 
     assert index.asked == 0
@@ -87,16 +84,16 @@ async def test_other_searches_cost_nothing(dice: float, plan: str, vectors: Any)
 
 async def test_one_search_is_measured_at_a_time_and_a_failure_is_no_ones_problem() -> None:
     index, telemetry = Exact(), ShareTelemetry()
-    probe = RecallProbe(index, telemetry, 1.0, lambda: 0.0)  # type: ignore[arg-type]
+    probe = RecallProbe(telemetry, 1.0, lambda: 0.0)
 
     for _ in range(5):
-        probe.sample(KEY, SearchFilter(), QUESTION, found(1), 4)
+        probe.sample(found(1), 4, QUESTION, index.search)
         await settled()
     assert index.asked == 1
     index.broken = True
     index.gate.set()
     await settled()
-    probe.sample(KEY, SearchFilter(), QUESTION, found(1), 4)
+    probe.sample(found(1), 4, QUESTION, index.search)
     await settled()
 
     assert (index.asked, telemetry.recalls) == (2, [])

@@ -16,6 +16,7 @@ from ryorin.adapters.memory.event_store import MemoryEventStore
 from ryorin.adapters.memory.knowledge import MemoryBlobStore, MemoryChunkStore, MemoryEmbeddingStore
 from ryorin.adapters.memory.telemetry import MemoryTelemetry
 from ryorin.adapters.memory.transactions import MemoryTransactions
+from ryorin.adapters.memory.vector_indexes import MemoryVectorIndexes
 from ryorin.adapters.memory.work_queue import MemoryWorkQueue
 from ryorin.contexts.knowledge.commands import PutDocument
 from ryorin.contexts.knowledge.domain.parsed import ParsedDocument
@@ -34,9 +35,10 @@ ACTOR = Actor(ORG, "someone", frozenset({Scope.KNOWLEDGE_WRITE}))
 class HashEngine:
     """Vectors from hashes; `broken` is raised instead, `given` is everything that was embedded."""
 
-    model_id, dimensions, centre = "hash@1", 8, None
+    dimensions, centre = 8, None
 
-    def __init__(self) -> None:
+    def __init__(self, model_id: str = "hash@1") -> None:
+        self.model_id = model_id
         self.given: list[str] = []
         self.broken: Exception | None = None
 
@@ -73,8 +75,19 @@ class WriteSide:
         self.events = MemoryEventStore(self.clock)
         self.log = MemoryCommandLog(self.clock, ids, self.queue)
         self.blobs, self.engine, self.vectors = MemoryBlobStore(), HashEngine(), MemoryEmbeddingStore()
+        self.other = HashEngine("other@1")
         embedder = PassageEmbedder(self.engine, self.vectors)
-        ports = WritePorts(self.events, self.blobs, MarkdownOnly(), MemoryChunkStore(), embedder)
+        self.indexes = MemoryVectorIndexes()
+        ports = WritePorts(
+            self.events,
+            self.blobs,
+            MarkdownOnly(),
+            MemoryChunkStore(),
+            {"default": embedder, "other": PassageEmbedder(self.other, self.vectors)},
+            self.indexes,
+            stores={"pgvector", "qdrant"},
+            rerankers={"features", "none"},
+        )
         transactions = MemoryTransactions(self.events, self.log, self.queue)
         executor = CommandExecutor(
             command_handlers(ports), self.log, transactions, self.clock, telemetry, random=lambda: 0.0

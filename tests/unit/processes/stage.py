@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
+from ryorin.adapters.local.expansions import MemoryExpansions
 from ryorin.adapters.local.hot_answers import MemoryHotAnswers
 from ryorin.adapters.local.system import TimeOrderedIds
 from ryorin.adapters.memory.answers import MemoryAnswers
@@ -13,6 +14,7 @@ from ryorin.adapters.memory.clock import StandingClock
 from ryorin.adapters.memory.telemetry import MemoryTelemetry
 from ryorin.contexts.answers.module import ChatDelta, ChatRequest, ExtractiveAnswerer
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, ChatMessage, GroundingOptions
+from ryorin.contexts.knowledge.expansion import RetrieveContext
 from ryorin.contexts.knowledge.module import analyse, split_sentences
 from ryorin.contexts.knowledge.queries import (
     Candidate,
@@ -27,7 +29,9 @@ from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, OrgId, Scope
 from ryorin.processes.answer_question import AnswerCache, AnswerQuestionProcess
+from ryorin.processes.expand_query import ExpandQueryProcess
 from ryorin.processes.make_answer import AnswerMaker
+from ryorin.processes.retrieve_context import RetrieveContextProcess
 
 ORG = OrgId("a")
 ACTOR = Actor(ORG, "someone", frozenset({Scope.ANSWERS_READ, Scope.KNOWLEDGE_READ}))
@@ -136,7 +140,9 @@ class Stage:
         maker = AnswerMaker(models, extractive, self.positions, self.clock, TimeOrderedIds())
         cache = AnswerCache(self.hot, self.store, TTL_SECONDS)
         process = AnswerQuestionProcess(maker, cache, lambda: self.bus, self.telemetry)
-        handlers = {SearchChunks: self.shelf, AnswerQuestion: process.answer}
+        expansion = ExpandQueryProcess((), MemoryExpansions(), self.telemetry)
+        retrieval = RetrieveContextProcess(expansion, lambda: self.bus, deadline_seconds=0.0)
+        handlers = {SearchChunks: self.shelf, RetrieveContext: retrieval, AnswerQuestion: process.answer}
         self.bus = QueryBus(handlers, self.positions, self.telemetry, {AnswerQuestion: process.stream})
 
     @property

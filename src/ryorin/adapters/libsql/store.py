@@ -10,13 +10,14 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ryorin.contexts.knowledge.read.vector_store import Neighbour, VectorPlace
+from ryorin.contexts.knowledge.vector_store import Neighbour, VectorPlace
 from ryorin.kernel.errors import InvalidInput, Unavailable
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ READERS = 2
 # vectors in one statement, well below SQLite's bound on parameters and sqld's on a request
 BATCH = 200
 
-_connection: Any = None
+_connect: Callable[[], Any]
 
 
 class LibSqlStore:
@@ -36,6 +37,8 @@ class LibSqlStore:
         self._database = database
         self._token = auth_token
         self._local = "://" not in database
+        if self._local:
+            Path(database).parent.mkdir(parents=True, exist_ok=True)
         self._readers = self._pool(READERS)
         self._writer = self._pool(1)
 
@@ -87,7 +90,7 @@ class LibSqlStore:
         return ProcessPoolExecutor(
             processes,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_connect,
+            initializer=_remember,
             initargs=(self._database, self._token, self._local),
         )
 
@@ -115,21 +118,26 @@ def _create(place: VectorPlace) -> str:
     return f"CREATE TABLE IF NOT EXISTS vectors_{place.name} ({columns})"
 
 
-def _connect(database: str, auth_token: str | None, local: bool) -> None:
-    """Runs first in each process: the connection is the process's only state."""
-    global _connection
+def _remember(database: str, auth_token: str | None, local: bool) -> None:
+    """Runs first in each process."""
+    global _connect
+    _connect = cache(partial(_connected, database, auth_token, local))
+
+
+def _connected(database: str, auth_token: str | None, local: bool) -> Any:
     import libsql  # noqa: PLC0415 - an extra, and only the children need it
 
     options = {"auth_token": auth_token} if auth_token else {}
-    _connection = libsql.connect(database, isolation_level=None, **options)
+    connection = libsql.connect(database, isolation_level=None, **options)
     if local:
         # readers go on while the writer writes
-        _connection.execute("PRAGMA journal_mode=WAL").fetchall()
-        _connection.execute("PRAGMA busy_timeout=5000").fetchall()
+        connection.execute("PRAGMA journal_mode=WAL").fetchall()
+        connection.execute("PRAGMA busy_timeout=5000").fetchall()
+    return connection
 
 
 def _execute(statement: str, parameters: Sequence[Any]) -> None:
-    _connection.execute(statement, tuple(parameters))
+    _connect().execute(statement, tuple(parameters))
 
 
 def _put(name: str, rows: Sequence[tuple[int, bytes]]) -> None:
@@ -137,11 +145,11 @@ def _put(name: str, rows: Sequence[tuple[int, bytes]]) -> None:
         batch = rows[start : start + BATCH]
         marks = ",".join(["(?, ?)"] * len(batch))
         values = tuple(value for row in batch for value in row)
-        _connection.execute(f"INSERT OR REPLACE INTO vectors_{name} (chunk_id, vector) VALUES {marks}", values)
+        _connect().execute(f"INSERT OR REPLACE INTO vectors_{name} (chunk_id, vector) VALUES {marks}", values)
 
 
 def _nearest(name: str, vector: bytes, fetch: int) -> list[tuple[int, float]]:
     statement = (
         f"SELECT chunk_id, vector_distance_cos(vector, ?) AS distance FROM vectors_{name} ORDER BY distance LIMIT ?"
     )
-    return [(row[0], 1.0 - row[1]) for row in _connection.execute(statement, (vector, fetch)).fetchall()]
+    return [(row[0], 1.0 - row[1]) for row in _connect().execute(statement, (vector, fetch)).fetchall()]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ryorin.contexts.knowledge.read.vector_store import Neighbour, VectorPlace
+from ryorin.contexts.knowledge.vector_store import Neighbour, VectorPlace
 from ryorin.kernel.errors import Unavailable
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ryorin.adapters.postgres.chunk_store import chunk_sets
 from ryorin.adapters.postgres.pool import Pool, rows_of
@@ -17,17 +18,17 @@ from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import OrgId
 
 VECTORS = """
-SELECT passage_hash, vector::text AS vector FROM embeddings
-WHERE org_id = %s AND model_id = %s AND passage_hash = ANY(%s)
+SELECT model_id, passage_hash, vector::text AS vector FROM embeddings
+WHERE org_id = %s AND model_id = ANY(%s) AND passage_hash = ANY(%s)
 """
 
 
 class PostgresChangedChunks:
     """The `ChangedChunks` port of `processes/keep_answers_fresh.py`."""
 
-    def __init__(self, pool: Pool, model_id: str) -> None:
+    def __init__(self, pool: Pool, model_ids: Sequence[str]) -> None:
         self._pool = pool
-        self._model_id = model_id
+        self._model_ids = list(model_ids)
 
     async def newcomers(self, org_id: OrgId, event: DocumentVersionIndexed) -> Sequence[Newcomer]:
         """Vectors and terms of a version's chunks."""
@@ -36,15 +37,17 @@ class PostgresChangedChunks:
             if chunk_set is None:
                 raise Unavailable(f"chunk set {event.chunk_set} of document {event.document!r} is not stored")
             hashes = [text_hash(passage) for passage in chunk_set.passages()]
-            rows = await rows_of(connection, VECTORS, (org_id, self._model_id, hashes))
-        vectors = {row["passage_hash"]: np.array(parse_vector(row["vector"]), dtype=np.float32) for row in rows}
+            rows = await rows_of(connection, VECTORS, (org_id, self._model_ids, hashes))
+        vectors: dict[str, dict[str, NDArray[np.float32]]] = {key: {} for key in hashes}
+        for row in rows:
+            vectors[row["passage_hash"]][row["model_id"]] = np.array(parse_vector(row["vector"]), dtype=np.float32)
         newcomers = []
         for chunk, key in zip(chunk_set.chunks, hashes, strict=True):
             terms = chunk_weights(chunk.text, " ".join(chunk.heading_path) or chunk_set.title)
             newcomers.append(
                 Newcomer(
                     document=event.document,
-                    vector=vectors[key],
+                    vectors=vectors[key],
                     term_ids=terms.ids,
                     term_weights=terms.weights,
                     tags=frozenset(event.tags),

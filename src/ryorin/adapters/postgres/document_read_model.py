@@ -5,6 +5,7 @@ from __future__ import annotations
 from psycopg.types.json import Jsonb
 
 from ryorin.adapters.postgres.pool import Pool, Row
+from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.contexts.knowledge.queries import (
     CollectionView,
     DocumentText,
@@ -15,15 +16,16 @@ from ryorin.contexts.knowledge.queries import (
     VersionView,
 )
 from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey
+from ryorin.kernel.codec import from_json
 from ryorin.kernel.messages import OrgId
 
 COLLECTIONS = """
-SELECT c.collection, c.description, c.created_at,
+SELECT c.collection, c.description, c.created_at, c.pipeline, c.index_spec,
        count(d.document) FILTER (WHERE NOT d.deleted AND d.version IS NOT NULL) AS documents,
        COALESCE(sum(d.chunks), 0)::bigint AS chunks
 FROM document_collections c LEFT JOIN documents d USING (org_id, collection)
 WHERE c.org_id = %(org_id)s AND (%(collection)s::text IS NULL OR c.collection = %(collection)s)
-GROUP BY c.org_id, c.collection, c.description, c.created_at ORDER BY c.collection
+GROUP BY c.org_id, c.collection, c.description, c.created_at, c.pipeline, c.index_spec ORDER BY c.collection
 """
 DOCUMENT_COLUMNS = """collection, document, version, content_hash, size_bytes, filename, media_type, language,
     title, metadata, tags, chunks, updated_at, last_failure"""
@@ -70,13 +72,13 @@ class PostgresDocumentReadModel:
     async def collections(self, org_id: OrgId) -> tuple[CollectionView, ...]:
         """All collections of an organisation."""
         rows = await self._pool.fetch(COLLECTIONS, {"org_id": org_id, "collection": None})
-        return tuple(CollectionView(**row) for row in rows)
+        return tuple(_collection(row) for row in rows)
 
     async def collection(self, key: CollectionKey) -> CollectionView | None:
         """One collection."""
         parameters = {"org_id": key.org_id, "collection": key.collection}
         row = await self._pool.fetch_one(COLLECTIONS, parameters)
-        return CollectionView(**row) if row else None
+        return _collection(row) if row else None
 
     async def page(self, key: CollectionKey, which: SearchFilter, after: str | None, limit: int) -> Page:
         """Documents after an id, in order of their ids."""
@@ -122,3 +124,15 @@ class PostgresDocumentReadModel:
 
 def _document(row: Row) -> DocumentView:
     return DocumentView(**{**row, "tags": tuple(row["tags"])})
+
+
+def _collection(row: Row) -> CollectionView:
+    return CollectionView(
+        collection=row["collection"],
+        description=row["description"],
+        documents=row["documents"],
+        chunks=row["chunks"],
+        created_at=row["created_at"],
+        pipeline=from_json(Pipeline, row["pipeline"]),
+        index=from_json(IndexSpec, row["index_spec"]),
+    )

@@ -10,12 +10,15 @@ from psycopg.types.json import Jsonb
 from ryorin.adapters.postgres.pool import Connection, rows_of, run
 from ryorin.adapters.postgres.projections import Schema
 from ryorin.contexts.knowledge.events import DocumentVersionIndexed
+from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey
+from ryorin.kernel.codec import to_json
 
 DDL = """
 CREATE TABLE document_collections_g{g} (
     org_id text NOT NULL, collection text NOT NULL, incarnation integer NOT NULL,
     description text NOT NULL, created_at timestamptz NOT NULL,
+    pipeline jsonb NOT NULL DEFAULT '{}', index_spec jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (org_id, collection));
 CREATE TABLE documents_g{g} (
     org_id text NOT NULL, collection text NOT NULL, document text NOT NULL,
@@ -91,6 +94,16 @@ class PostgresDocumentRows:
         for table in ("documents", "document_versions", "document_collections"):
             statement = f"DELETE FROM {table}_g{{g}} WHERE org_id = %s AND collection = %s"
             await self._run(statement, (key.org_id, key.collection))
+
+    async def configure(self, key: CollectionKey, pipeline: Pipeline) -> None:
+        """Show the stages of searches."""
+        statement = "UPDATE document_collections_g{g} SET pipeline = %s WHERE org_id = %s AND collection = %s"
+        await self._run(statement, (Jsonb(to_json(pipeline)), key.org_id, key.collection))
+
+    async def move_index(self, key: CollectionKey, spec: IndexSpec) -> None:
+        """Show where the vectors are."""
+        statement = "UPDATE document_collections_g{g} SET index_spec = %s WHERE org_id = %s AND collection = %s"
+        await self._run(statement, (Jsonb(to_json(spec)), key.org_id, key.collection))
 
     async def incarnation(self, key: CollectionKey) -> int | None:
         """Which incarnation of the collection exists."""

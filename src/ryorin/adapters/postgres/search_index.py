@@ -11,8 +11,11 @@ from psycopg.types.json import Jsonb
 from ryorin.adapters.postgres.pool import EF_SEARCH, Connection, Pool, Row, rows_of, run
 from ryorin.adapters.postgres.vectors import sparse_literal, vector_literals
 from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
+from ryorin.contexts.knowledge.pipeline import Pipeline
 from ryorin.contexts.knowledge.queries import Candidate, SearchFilter, SimilarDocument
-from ryorin.contexts.knowledge.read.ports import ChunkRow, CollectionKey, DocumentKey, IndexState
+from ryorin.contexts.knowledge.read.ports import ChunkRow, CollectionKey, IndexState, ServingIndex
+from ryorin.contexts.knowledge.vector_store import VectorPlace
+from ryorin.kernel.codec import from_json
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.together import together
 
@@ -20,7 +23,12 @@ from ryorin.kernel.together import together
 MAX_EF_SEARCH = 1000
 
 STATE = """
-SELECT live_chunks, lexicon_epoch,
+SELECT live_chunks, lexicon_epoch, k.pipeline,
+       i.index_id, i.place, i.store, i.embedding, i.model_id, i.dimensions, i.storage,
+       k.index_id IS NULL AND EXISTS (
+            SELECT 1 FROM search_points p JOIN search_chunks c USING (chunk_id)
+            WHERE p.index_id = 'shared' AND p.state = 'pending'
+              AND c.org_id = %(org_id)s AND c.collection = %(collection)s) AS behind,
        (SELECT GREATEST(reltuples, 0)::bigint FROM pg_class
         WHERE oid = to_regclass('search_chunks_g' || (
             SELECT generation FROM projection_generations WHERE name = 'knowledge.search' AND state = 'active'))
@@ -32,7 +40,8 @@ SELECT live_chunks, lexicon_epoch,
               AND (%(metadata)s::jsonb IS NULL OR d.metadata @> %(metadata)s)
               AND (%(documents)s::text[] IS NULL OR d.document = ANY(%(documents)s)))
        ELSE live_chunks END AS matching_chunks
-FROM search_collections WHERE org_id = %(org_id)s AND collection = %(collection)s
+FROM search_collections k LEFT JOIN search_vector_indexes i ON i.index_id = k.index_id
+WHERE k.org_id = %(org_id)s AND k.collection = %(collection)s
 """
 CURRENT = """
 search_documents d JOIN search_chunks c ON c.document_no = d.document_no AND c.version = d.version
@@ -56,6 +65,7 @@ ORDER BY c.distance LIMIT %(limit)s
 """
 NEAREST_FILTERED = f"""
 SELECT c.chunk_id, d.document, -(c.vector <#> %(vector)s::halfvec) AS score FROM {CURRENT}
+  AND c.vector IS NOT NULL
 ORDER BY c.vector <#> %(vector)s::halfvec LIMIT %(limit)s
 """
 # "+ 0" keeps the planner from answering with the approximate index
@@ -77,13 +87,28 @@ FREQUENCIES = """
 SELECT term, frequency FROM search_lexicon WHERE org_id = %s AND collection = %s AND term = ANY(%s::integer[])
 """
 COUNTED = "SELECT lexicon_chunks FROM search_collections WHERE org_id = %s AND collection = %s"
-SIMILAR = """
-SELECT d.document, d.title, -(d.mean <#> o.mean) AS score
-FROM search_documents o JOIN search_documents d USING (org_id, collection)
-WHERE o.org_id = %s AND o.collection = %s AND o.document = %s AND d.document <> o.document AND d.mean IS NOT NULL
-ORDER BY d.mean <#> o.mean, d.document LIMIT %s
+# Rocchio's feedback with the usual half for what is not wanted
+WANTED = """
+SELECT l2_normalize(avg(mean) FILTER (WHERE document = ANY(%(like)s)))::vector AS near,
+       l2_normalize(avg(mean) FILTER (WHERE document = ANY(%(unlike)s)))::vector AS far
+FROM search_documents WHERE org_id = %(org_id)s AND collection = %(collection)s
 """
-EXISTS = "SELECT 1 FROM search_documents WHERE org_id = %s AND collection = %s AND document = %s"
+SIMILAR = f"""
+WITH wanted AS MATERIALIZED ({WANTED}),
+question AS MATERIALIZED (
+    SELECT l2_normalize(near - COALESCE(
+        far * array_fill(.5::real, ARRAY[vector_dims(near)])::vector, near - near)) AS vector FROM wanted)
+SELECT d.document, d.title, -(d.mean::vector <#> q.vector) AS score
+FROM search_documents d CROSS JOIN question q
+WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s AND d.mean IS NOT NULL
+  AND d.document <> ALL(%(like)s) AND d.document <> ALL(%(unlike)s)
+ORDER BY score DESC, d.document LIMIT %(limit)s
+"""
+MISSING = """
+SELECT name FROM unnest(%s::text[]) WITH ORDINALITY AS asked(name, place) WHERE NOT EXISTS (
+    SELECT 1 FROM search_documents WHERE org_id = %s AND collection = %s AND document = name)
+ORDER BY place
+"""
 
 
 class PostgresChunkIndex:
@@ -94,18 +119,27 @@ class PostgresChunkIndex:
 
     async def state(self, key: CollectionKey, which: SearchFilter) -> IndexState:
         """What a search meets; the size of the whole index is as PostgreSQL last counted it."""
-        parameters = {**_filters(key, which), "filtered": not which.empty}
+        parameters = {**filters(key, which), "filtered": not which.empty}
         row = await self._pool.fetch_one(STATE, parameters)
         if row is None:
             return IndexState(exists=False, matching_chunks=0, live_chunks=0, total_chunks=0, lexicon_epoch=0)
         total = max(row["total_chunks"] or 0, row["live_chunks"])
-        return IndexState(True, int(row["matching_chunks"]), row["live_chunks"], total, row["lexicon_epoch"])
+        return IndexState(
+            exists=True,
+            matching_chunks=int(row["matching_chunks"]),
+            live_chunks=row["live_chunks"],
+            total_chunks=total,
+            lexicon_epoch=row["lexicon_epoch"],
+            pipeline=from_json(Pipeline, row["pipeline"]),
+            serving=_serving(row),
+            behind=row["behind"],
+        )
 
     async def nearest(
         self, key: CollectionKey, which: SearchFilter, vectors: NDArray[np.float32], fetch: int, limit: int
     ) -> tuple[tuple[Candidate, ...] | None, ...]:
         """Both stages for each vector, each on a connection of its own; None for a variant that failed."""
-        parameters = {"fetch": fetch, "limit": limit, **_filters(key, which)}
+        parameters = {"fetch": fetch, "limit": limit, **filters(key, which)}
         question, *variants = vector_literals(vectors)
         async with together() as group:
             first = group.create_task(self._nearest_one({"vector": question, **parameters}, fetch))
@@ -125,7 +159,7 @@ class PostgresChunkIndex:
             return tuple(await self._pool.fetch_as(Candidate, NEAREST, parameters))
         async with self._pool.transaction() as connection:
             await _set_ef_search(connection, fetch)
-            return _candidates(await rows_of(connection, NEAREST, parameters))
+            return candidates_of(await rows_of(connection, NEAREST, parameters))
 
     async def nearest_filtered(
         self, key: CollectionKey, which: SearchFilter, vector: NDArray[np.float32], limit: int, exact: bool
@@ -134,14 +168,14 @@ class PostgresChunkIndex:
         parameters = {
             "vector": vector_literals(vector[np.newaxis, :])[0],
             "limit": limit,
-            **_filters(key, which),
+            **filters(key, which),
         }
         if exact:
-            return _candidates(await self._pool.fetch(EXACT_FILTERED, parameters))
+            return candidates_of(await self._pool.fetch(EXACT_FILTERED, parameters))
         async with self._pool.transaction() as connection:
             await _set_ef_search(connection, limit)
             await run(connection, "SET LOCAL hnsw.iterative_scan = strict_order")
-            return _candidates(await rows_of(connection, NEAREST_FILTERED, parameters))
+            return candidates_of(await rows_of(connection, NEAREST_FILTERED, parameters))
 
     async def lexical(
         self,
@@ -156,9 +190,9 @@ class PostgresChunkIndex:
             "weights": sparse_literal(query.ids, query.weights),
             "terms": list(candidates),
             "limit": limit,
-            **_filters(key, which),
+            **filters(key, which),
         }
-        return _candidates(await self._pool.fetch(LEXICAL, parameters))
+        return candidates_of(await self._pool.fetch(LEXICAL, parameters))
 
     async def rows(self, key: CollectionKey, chunk_ids: Sequence[int]) -> Mapping[int, ChunkRow]:
         """What is shown of chunks."""
@@ -176,13 +210,23 @@ class PostgresChunkIndex:
             frequencies={row["term"]: row["frequency"] for row in frequencies},
         )
 
-    async def similar_documents(self, key: DocumentKey, limit: int) -> tuple[SimilarDocument, ...] | None:
-        """Documents by cosine of mean chunk vectors; None when the document is not there."""
-        parameters = (key.org_id, key.collection, key.document)
-        async with self._pool.connection() as connection:
-            if not await rows_of(connection, EXISTS, parameters):
-                return None
-            rows = await rows_of(connection, SIMILAR, (*parameters, limit))
+    async def missing_documents(self, key: CollectionKey, documents: Sequence[str]) -> Sequence[str]:
+        """Which of these documents are not there."""
+        rows = await self._pool.fetch(MISSING, (list(documents), key.org_id, key.collection))
+        return [row["name"] for row in rows]
+
+    async def similar_documents(
+        self, key: CollectionKey, like: Sequence[str], unlike: Sequence[str], limit: int
+    ) -> tuple[SimilarDocument, ...]:
+        """Documents by cosine of mean chunk vectors."""
+        parameters = {
+            "org_id": key.org_id,
+            "collection": key.collection,
+            "like": list(like),
+            "unlike": list(unlike),
+            "limit": limit,
+        }
+        rows = await self._pool.fetch(SIMILAR, parameters)
         return tuple(SimilarDocument(row["document"], row["title"], row["score"]) for row in rows)
 
 
@@ -190,7 +234,8 @@ async def _set_ef_search(connection: Connection, limit: int) -> None:
     await run(connection, "SELECT set_config('hnsw.ef_search', %s, true)", (str(min(limit, MAX_EF_SEARCH)),))
 
 
-def _filters(key: CollectionKey, which: SearchFilter) -> dict[str, object]:
+def filters(key: CollectionKey, which: SearchFilter) -> dict[str, object]:
+    """The parameters of CURRENT."""
     return {
         "org_id": key.org_id,
         "collection": key.collection,
@@ -200,7 +245,15 @@ def _filters(key: CollectionKey, which: SearchFilter) -> dict[str, object]:
     }
 
 
-def _candidates(rows: Sequence[Row]) -> tuple[Candidate, ...]:
+def _serving(row: Row) -> ServingIndex | None:
+    if row["index_id"] is None:
+        return None
+    place = VectorPlace(row["place"], row["dimensions"], row["storage"])
+    return ServingIndex(row["index_id"], row["store"], row["embedding"], row["model_id"], place)
+
+
+def candidates_of(rows: Sequence[Row]) -> tuple[Candidate, ...]:
+    """Rows of chunk_id, document and score."""
     return tuple(Candidate(row["chunk_id"], row["document"], row["score"]) for row in rows)
 
 

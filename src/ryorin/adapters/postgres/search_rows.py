@@ -9,73 +9,95 @@ from psycopg.types.json import Jsonb
 from ryorin.adapters.postgres.chunk_store import chunk_sets
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.adapters.postgres.pool import Connection, rows_of, run
-from ryorin.adapters.postgres.projections import Schema
-from ryorin.adapters.postgres.vectors import SPARSE_DIMENSIONS, sparse_literal
+from ryorin.adapters.postgres.vectors import sparse_literal
 from ryorin.contexts.knowledge.domain.chunk_set import ChunkSet, text_hash
 from ryorin.contexts.knowledge.domain.lexical import chunk_weights
-from ryorin.contexts.knowledge.events import DocumentVersionIndexed
+from ryorin.contexts.knowledge.events import DocumentVersionIndexed, IndexMoved
+from ryorin.contexts.knowledge.pipeline import Pipeline
 from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey
+from ryorin.kernel.codec import to_json
 from ryorin.kernel.errors import Unavailable
 
-DDL = f"""
-CREATE TABLE search_collections_g{{g}} (
-    org_id text NOT NULL, collection text NOT NULL, incarnation integer NOT NULL,
-    live_chunks integer NOT NULL DEFAULT 0,
-    lexicon_epoch integer NOT NULL DEFAULT 0, lexicon_chunks integer NOT NULL DEFAULT 0,
-    PRIMARY KEY (org_id, collection));
-CREATE TABLE search_documents_g{{g}} (
-    document_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    org_id text NOT NULL, collection text NOT NULL, document text NOT NULL,
-    version integer NOT NULL, chunks integer NOT NULL, title text NOT NULL,
-    tags text[] NOT NULL, metadata jsonb NOT NULL, mean halfvec,
-    UNIQUE (org_id, collection, document));
-CREATE INDEX ON search_documents_g{{g}} USING gin (tags);
-CREATE TABLE search_chunks_g{{g}} (
-    chunk_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    document_no bigint NOT NULL, org_id text NOT NULL, collection text NOT NULL,
-    version integer NOT NULL, ordinal integer NOT NULL,
-    heading_path text[] NOT NULL, text text NOT NULL, start_byte integer NOT NULL, end_byte integer NOT NULL,
-    vector halfvec({{dimensions}}) NOT NULL,
-    terms integer[] NOT NULL, weights sparsevec({SPARSE_DIMENSIONS}) NOT NULL);
--- stage 1, dense: the whole index at once, filters come in stage 2 (DESIGN.md section 4)
-CREATE INDEX ON search_chunks_g{{g}} USING hnsw (vector halfvec_ip_ops) WITH (m = 16, ef_construction = 64);
--- stage 1, lexical: chunks that hold a term
-CREATE INDEX ON search_chunks_g{{g}} USING gin (terms);
-CREATE INDEX ON search_chunks_g{{g}} (document_no, version);
-CREATE TABLE search_lexicon_g{{g}} (
-    org_id text NOT NULL, collection text NOT NULL, term integer NOT NULL, frequency integer NOT NULL,
-    PRIMARY KEY (org_id, collection, term));
-"""
-VIEWS = ("search_collections", "search_documents", "search_chunks", "search_lexicon")
-
 UPSERT_DOCUMENT = """
-INSERT INTO search_documents_g{g} AS d (org_id, collection, document, version, chunks, title, tags, metadata)
-VALUES (%(org_id)s, %(collection)s, %(document)s, %(version)s, %(chunks)s, %(title)s, %(tags)s, %(metadata)s)
+INSERT INTO search_documents_g{g} AS d
+    (org_id, collection, document, version, chunks, title, tags, metadata, chunk_set)
+VALUES (%(org_id)s, %(collection)s, %(document)s, %(version)s, %(chunks)s, %(title)s, %(tags)s, %(metadata)s,
+        %(chunk_set)s)
 ON CONFLICT (org_id, collection, document) DO UPDATE
-SET version = excluded.version, chunks = excluded.chunks, title = excluded.title,
-    tags = excluded.tags, metadata = excluded.metadata
+SET version = excluded.version, chunks = excluded.chunks, title = excluded.title, tags = excluded.tags,
+    metadata = excluded.metadata, chunk_set = excluded.chunk_set, updated_at = now()
 RETURNING document_no
 """
-# vectors are copied inside the database: they never travel through this process
+# vectors are copied inside the database: they never travel through this process. What a place of its own has to be
+# given, and what the shared index lacks, is marked in the same statement
 INSERT_CHUNKS = """
-INSERT INTO search_chunks_g{g} (document_no, org_id, collection, version, ordinal, heading_path, text,
-                                start_byte, end_byte, vector, terms, weights)
-SELECT %(document_no)s, %(org_id)s, %(collection)s, %(version)s, fresh.ordinal,
-       ARRAY(SELECT jsonb_array_elements_text(fresh.heading_path)), fresh.text, fresh.start_byte, fresh.end_byte,
-       e.vector, fresh.terms::integer[], fresh.weights::sparsevec
-FROM unnest(%(ordinals)s::int[], %(headings)s::jsonb[], %(texts)s::text[], %(starts)s::int[], %(ends)s::int[],
-            %(hashes)s::text[], %(terms)s::text[], %(weights)s::text[])
-     AS fresh(ordinal, heading_path, text, start_byte, end_byte, hash, terms, weights)
-JOIN embeddings e ON e.org_id = %(org_id)s AND e.model_id = %(model_id)s AND e.passage_hash = fresh.hash
-ORDER BY fresh.ordinal
+WITH fresh AS (
+    INSERT INTO search_chunks_g{g} (document_no, org_id, collection, version, ordinal, heading_path, text,
+                                    start_byte, end_byte, vector, terms, weights, passage_hash)
+    SELECT %(document_no)s, k.org_id, k.collection, %(version)s, fresh.ordinal,
+           ARRAY(SELECT jsonb_array_elements_text(fresh.heading_path)), fresh.text, fresh.start_byte, fresh.end_byte,
+           e.vector, fresh.terms::integer[], fresh.weights::sparsevec, fresh.hash
+    FROM unnest(%(ordinals)s::int[], %(headings)s::jsonb[], %(texts)s::text[], %(starts)s::int[], %(ends)s::int[],
+                %(hashes)s::text[], %(terms)s::text[], %(weights)s::text[])
+         AS fresh(ordinal, heading_path, text, start_byte, end_byte, hash, terms, weights)
+    JOIN search_collections_g{g} k ON k.org_id = %(org_id)s AND k.collection = %(collection)s
+    LEFT JOIN embeddings e
+        ON k.shared AND e.org_id = %(org_id)s AND e.model_id = %(model_id)s AND e.passage_hash = fresh.hash
+    ORDER BY fresh.ordinal
+    RETURNING chunk_id, vector IS NULL AS bare)
+INSERT INTO search_points_g{g} (index_id, chunk_id)
+SELECT i.index_id, f.chunk_id FROM fresh f, search_vector_indexes_g{g} i
+WHERE i.org_id = %(org_id)s AND i.collection = %(collection)s AND i.state <> 'retired'
+UNION ALL
+SELECT 'shared', f.chunk_id FROM fresh f
+JOIN search_collections_g{g} k ON k.org_id = %(org_id)s AND k.collection = %(collection)s AND k.shared
+WHERE f.bare
 """
-SET_MEAN = """
-UPDATE search_documents_g{g} SET mean = (
-    SELECT l2_normalize(avg(vector)) FROM search_chunks_g{g} WHERE document_no = %(no)s AND version = %(version)s)
-WHERE document_no = %(no)s
+SERVING_MODEL = """COALESCE((
+    SELECT i.model_id FROM search_collections_g{g} k JOIN search_vector_indexes_g{g} i ON i.index_id = k.index_id
+    WHERE k.org_id = %(org_id)s AND k.collection = %(collection)s), %(model_id)s)"""
+SET_MEANS = f"""
+UPDATE search_documents_g{{g}} d SET mean = (
+    SELECT l2_normalize(avg(e.vector)) FROM search_chunks_g{{g}} c
+    JOIN embeddings e ON e.org_id = %(org_id)s AND e.model_id = {SERVING_MODEL} AND e.passage_hash = c.passage_hash
+    WHERE c.document_no = d.document_no AND c.version = d.version)
+WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s
+  AND (%(document)s::text IS NULL OR d.document = %(document)s)
+"""
+CONFIGURE = """
+UPDATE search_collections_g{g} SET pipeline = %(pipeline)s WHERE org_id = %(org_id)s AND collection = %(collection)s
+"""
+RETIRE_OTHERS = """
+UPDATE search_vector_indexes_g{g} SET state = 'retired', changed_at = now()
+WHERE org_id = %(org_id)s AND collection = %(collection)s AND state IN ('active', 'retired')
+  AND index_id IS DISTINCT FROM %(index_id)s
+"""
+# the row is there already when the index was filled before; on a rebuild from the log it is not
+ACTIVATE = """
+INSERT INTO search_vector_indexes_g{g}
+    (index_id, org_id, collection, store, embedding, model_id, dimensions, storage, state)
+VALUES (%(index_id)s, %(org_id)s, %(collection)s, %(store)s, %(embedding)s, %(model)s, %(dimensions)s, %(storage)s,
+        'active')
+ON CONFLICT (index_id) DO UPDATE SET state = 'active', changed_at = now()
+"""
+SERVE = """
+UPDATE search_collections_g{g} SET index_id = %(index_id)s, shared = %(index_id)s::text IS NULL
+WHERE org_id = %(org_id)s AND collection = %(collection)s
+"""
+ENROL = """
+INSERT INTO search_points_g{g} (index_id, chunk_id)
+SELECT %(index_id)s, c.chunk_id
+FROM search_documents_g{g} d JOIN search_chunks_g{g} c ON c.document_no = d.document_no AND c.version = d.version
+WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s
+ON CONFLICT DO NOTHING
+"""
+ENROL_SHARED = ENROL.replace("ON CONFLICT", "  AND c.vector IS NULL\nON CONFLICT")
+GONE = """
+WITH gone AS (DELETE FROM search_chunks_g{g} WHERE {which} RETURNING chunk_id)
+UPDATE search_points_g{g} p SET state = 'gone' FROM gone WHERE p.chunk_id = gone.chunk_id
 """
 # the version before stays one more round: a search that is between its stages still finds its chunks
-DROP_OLD = "DELETE FROM search_chunks_g{g} WHERE document_no = %s AND version < %s - 1"
+DROP_OLD = GONE.replace("{which}", "document_no = %s AND version < %s - 1")
 COUNT_LIVE = """
 UPDATE search_collections_g{g} SET live_chunks = (
     SELECT COALESCE(sum(chunks), 0) FROM search_documents_g{g}
@@ -96,23 +118,21 @@ UPDATE search_collections_g{g} SET lexicon_epoch = lexicon_epoch + 1, lexicon_ch
 WHERE org_id = %(org_id)s AND collection = %(collection)s
 RETURNING lexicon_epoch
 """
-DELETE_CHUNKS = "DELETE FROM search_chunks_g{g} WHERE document_no = %s"
+DELETE_CHUNKS = GONE.replace("{which}", "document_no = %s")
 DELETE_DOCUMENT = """
 DELETE FROM search_documents_g{g} WHERE org_id = %s AND collection = %s AND document = %s RETURNING document_no
 """
-DROP_CHUNKS = """
-DELETE FROM search_chunks_g{g} WHERE document_no IN (
-    SELECT document_no FROM search_documents_g{g} WHERE org_id = %s AND collection = %s)
+DROP_CHUNKS = GONE.replace(
+    "{which}",
+    "document_no IN (SELECT document_no FROM search_documents_g{g} WHERE org_id = %s AND collection = %s)",
+)
+RETIRE_ALL = """
+UPDATE search_vector_indexes_g{g} SET state = 'retired', changed_at = now() WHERE org_id = %s AND collection = %s
 """
 
 # a new count of term frequencies when the collection grew or shrank by this much (ADR-0003)
 LEXICON_GROWTH = 0.2
 LEXICON_MINIMUM = 64
-
-
-def search_schema(dimensions: int) -> Schema:
-    """Tables and views of the search index for vectors of the given dimensions."""
-    return Schema(DDL.replace("{dimensions}", str(dimensions)), VIEWS)
 
 
 class PostgresSearchRows:
@@ -141,6 +161,7 @@ class PostgresSearchRows:
         """Remove a collection with all its documents and terms."""
         parameters = (key.org_id, key.collection)
         await self._run(DROP_CHUNKS, parameters)
+        await self._run(RETIRE_ALL, parameters)
         for table in ("search_documents", "search_lexicon", "search_collections"):
             await self._run(f"DELETE FROM {table}_g{{g}} WHERE org_id = %s AND collection = %s", parameters)
 
@@ -152,6 +173,30 @@ class PostgresSearchRows:
             (key.org_id, key.collection),
         )
         return rows[0]["incarnation"] if rows else None
+
+    async def configure(self, key: CollectionKey, pipeline: Pipeline) -> None:
+        """Set the stages of searches."""
+        await self._run(CONFIGURE, {**_collection(key), "pipeline": Jsonb(to_json(pipeline))})
+
+    async def move_index(self, key: CollectionKey, event: IndexMoved) -> None:
+        """Serve from another index, whole from the first query on: what its store lacks is pending."""
+        parameters = {
+            **_collection(key),
+            "index_id": event.index_id,
+            "store": event.spec.store,
+            "embedding": event.spec.embedding,
+            "storage": event.spec.storage,
+            "model": event.model_id,
+            "dimensions": event.dimensions,
+        }
+        await self._run(RETIRE_OTHERS, parameters)
+        if event.index_id is None:
+            await self._run(ENROL_SHARED, {**parameters, "index_id": "shared"})
+        else:
+            await self._run(ACTIVATE, parameters)
+            await self._run(ENROL, parameters)
+        await self._run(SERVE, parameters)
+        await self._run(SET_MEANS, {**_collection(key), "model_id": self._model_id, "document": None})
 
     async def put_versions(self, versions: Sequence[tuple[DocumentKey, DocumentVersionIndexed]]) -> None:
         """Copy chunks and vectors into the index and make the versions current, in order."""
@@ -176,11 +221,13 @@ class PostgresSearchRows:
             "title": event.title,
             "tags": list(event.tags),
             "metadata": Jsonb(dict(event.metadata)),
+            "chunk_set": event.chunk_set,
+            "model_id": self._model_id,
         }
         rows = await rows_of(self._connection, self._sql(UPSERT_DOCUMENT), parameters)
         document_no: int = rows[0]["document_no"]
         await self._insert_chunks(key, event, chunk_set, document_no)
-        await self._run(SET_MEAN, {"no": document_no, "version": event.version})
+        await self._run(SET_MEANS, parameters)
         await self._run(DROP_OLD, (document_no, event.version))
 
     async def _insert_chunks(
@@ -203,12 +250,7 @@ class PostgresSearchRows:
             "terms": ["{" + ",".join(map(str, vector.ids.tolist())) + "}" for vector in lexical],
             "weights": [sparse_literal(vector.ids, vector.weights) for vector in lexical],
         }
-        inserted = await self._run(INSERT_CHUNKS, parameters)
-        if inserted != len(chunks):
-            raise Unavailable(
-                f"document {key.document!r} has {len(chunks)} chunks but {inserted} vectors of model "
-                f"{self._model_id}; put the document again"
-            )
+        await self._run(INSERT_CHUNKS, parameters)
 
     async def describe(self, key: DocumentKey, title: str, metadata: Mapping[str, str]) -> None:
         """Change title and metadata of a document."""
@@ -246,3 +288,7 @@ class PostgresSearchRows:
         # ranking changes for the whole collection: no process may go on serving answers made before
         payload = f"epoch\x1f{key.org_id}\x1f{key.collection}\x1f{epoch}"
         await run(self._connection, "SELECT pg_notify(%s, %s)", (Channel.EVICTIONS.value, payload))
+
+
+def _collection(key: CollectionKey) -> dict[str, object]:
+    return {"org_id": key.org_id, "collection": key.collection}

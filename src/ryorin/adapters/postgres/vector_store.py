@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from ryorin.adapters.postgres.pool import Pool, rows_of, run
 from ryorin.adapters.postgres.vectors import vector_literals
-from ryorin.contexts.knowledge.read.vector_store import Neighbour, VectorPlace
+from ryorin.contexts.knowledge.vector_store import Neighbour, VectorPlace
 from ryorin.kernel.together import together
 
 # pgvector's bound on hnsw.ef_search

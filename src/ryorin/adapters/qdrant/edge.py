@@ -20,7 +20,7 @@ import numpy as np
 import qdrant_edge as edge
 from numpy.typing import NDArray
 
-from ryorin.contexts.knowledge.read.vector_store import Neighbour, VectorPlace
+from ryorin.contexts.knowledge.vector_store import Neighbour, VectorPlace
 from ryorin.kernel.errors import Unavailable
 
 T = TypeVar("T")

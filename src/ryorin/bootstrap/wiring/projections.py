@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,13 @@ from ryorin.adapters.postgres.identity import SCHEMA as KEYS_SCHEMA
 from ryorin.adapters.postgres.identity import PostgresKeyRows
 from ryorin.adapters.postgres.pool import Connection
 from ryorin.adapters.postgres.projections import PostgresProjectionStore, Schema
-from ryorin.adapters.postgres.search_rows import PostgresSearchRows, search_schema
+from ryorin.adapters.postgres.search_rows import PostgresSearchRows
+from ryorin.adapters.postgres.search_tables import search_schema
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.contexts.identity.module import KeysProjection
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.module import DocumentsProjection, SearchProjection
+from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.kernel.projection import Projection, ProjectionRunner
 from ryorin.processes.keep_answers_fresh import FreshnessProjection
 
@@ -35,8 +37,9 @@ class Projections:
     runners: dict[str, ProjectionRunner[Any]]
 
 
-def build_projections(base: Foundation, space: EmbeddingEngine) -> Projections:
-    """All projections, each with its store; `space` is the index's engine."""
+def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -> Projections:
+    """All projections, each with its store; `spaces` are indexes' engines."""
+    space = spaces[DEFAULT_EMBEDDING]
     stores: list[PostgresProjectionStore[Any]] = []
     runners: dict[str, ProjectionRunner[Any]] = {}
 
@@ -54,7 +57,7 @@ def build_projections(base: Foundation, space: EmbeddingEngine) -> Projections:
         lambda connection, generation: PostgresSearchRows(connection, generation, model_id),
         SEARCH_BATCH,
     )
-    chunks = PostgresChangedChunks(base.pool, model_id)
+    chunks = PostgresChangedChunks(base.pool, [one.model_id for one in spaces.values()])
     # its rows are the cache itself, which has no generations
     add(FreshnessProjection(chunks), Schema("", ()), PostgresAnswerRows, SEARCH_BATCH)
     return Projections(stores, runners)

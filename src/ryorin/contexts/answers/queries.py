@@ -27,14 +27,14 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class GroundingOptions:
-    """Which collection grounds the answer, and how it is searched."""
+    """Which collection grounds the answer, and how it is searched; None does as the collection has decided."""
 
     collection: str
-    top_k: int = 5
+    top_k: int | None = None
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     documents: tuple[str, ...] = ()
-    expand: bool = False
+    expand: bool | None = None
     rerank: str | None = None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_tag
+from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command, Result, Scope
 
@@ -25,6 +26,24 @@ class CollectionChanged(Result):
 
     collection: str
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionConfigurationChanged(Result):
+    """Whether anything had to change."""
+
+    collection: str
+    outcome: Literal["changed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexChanged(Result):
+    """Where the collection's vectors are now, and how many chunks had to be embedded anew."""
+
+    collection: str
+    outcome: Literal["moved", "unchanged"]
+    spec: IndexSpec
+    embedded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +85,41 @@ class DeleteCollection(Command):
 
     def validate(self) -> None:
         check_id("collection", self.collection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigureCollection(Command):
+    """Decide the stages of searches in a collection; what is left out is as the server does it."""
+
+    name: ClassVar[str] = "knowledge.configure_collection"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_WRITE
+    result_type: ClassVar[type[Result]] = CollectionConfigurationChanged
+
+    collection: str
+    pipeline: Pipeline
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+        self.pipeline.validate()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveIndex(Command):
+    """Keep a collection's vectors elsewhere or by another embedding model, without a query that fails meanwhile."""
+
+    name: ClassVar[str] = "knowledge.move_index"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_WRITE
+    queued: ClassVar[bool] = True
+    queue: ClassVar[str] = "ingest"
+    result_type: ClassVar[type[Result]] = IndexChanged
+
+    collection: str
+    spec: IndexSpec
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+        if self.spec.store == "libsql" and self.spec.storage == "binary":
+            raise InvalidInput("libsql keeps whole vectors only: storage must be halfvec")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +200,8 @@ class TagDocument(_DocumentCommand):
 COMMANDS: tuple[type[Command], ...] = (
     CreateCollection,
     DeleteCollection,
+    ConfigureCollection,
+    MoveIndex,
     PutDocument,
     DeleteDocument,
     RestoreDocument,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.kernel.events import Event
 
 
@@ -27,6 +28,32 @@ class CollectionDeleted(Event):
     type: ClassVar[str] = "knowledge.collection_deleted"
 
     collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionConfigured(Event):
+    """Searches in the collection have these stages from here on."""
+
+    type: ClassVar[str] = "knowledge.collection_configured"
+
+    collection: str
+    pipeline: Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class IndexMoved(Event):
+    """The collection's vectors are those of this index from here on.
+
+    `index_id` is None for the index that all collections share; `model_id` names the vectors exactly.
+    """
+
+    type: ClassVar[str] = "knowledge.index_moved"
+
+    collection: str
+    index_id: str | None
+    spec: IndexSpec
+    model_id: str
+    dimensions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +136,8 @@ class DocumentDeleted(Event):
 EVENTS: tuple[type[Event], ...] = (
     CollectionCreated,
     CollectionDeleted,
+    CollectionConfigured,
+    IndexMoved,
     DocumentVersionIndexed,
     DocumentVersionFailed,
     DocumentDescribed,

@@ -58,14 +58,15 @@ class Retrieved:
     """What a search found, and which further wordings took part in it."""
 
     result: SearchResult
-    expansion: Expansion
+    expansion: Expansion | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrieveContext(Query[Retrieved]):
     """Which chunks answer a text best, searched with further wordings if they come before the deadline (seconds)?
 
-    The question itself is searched at once and never waits for them.
+    The question itself is searched at once and never waits for them. None for `expand` does as the collection has
+    decided; without expansion there are no further wordings.
     """
 
     name: ClassVar[str] = "knowledge.retrieve_context"
@@ -73,6 +74,7 @@ class RetrieveContext(Query[Retrieved]):
     read_models: ClassVar[tuple[str, ...]] = (SEARCH_MODEL,)
 
     search: SearchChunks
+    expand: bool | None = True
     deadline_seconds: float | None = None
 
     def validate(self) -> None:

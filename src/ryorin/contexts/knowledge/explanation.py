@@ -54,7 +54,7 @@ def explain(result: SearchResult) -> tuple[CandidatePath, ...]:
                 identifier in shown, reranked.get(identifier, ListPlace(place, score)).rank <= probe.top_k
             ),
         )
-        for place, (identifier, score) in enumerate(rank(probe.dense, probe.lexical), start=1)
+        for place, (identifier, score) in enumerate(rank(probe.dense, probe.lexical, probe.dense_weight), start=1)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +20,17 @@ from ryorin.contexts.knowledge.read.projections import DocumentsProjection, Sear
 from ryorin.contexts.knowledge.read.recall_probe import RecallProbe
 from ryorin.contexts.knowledge.read.rerank import FeatureReranker, Judge, RerankStage
 from ryorin.contexts.knowledge.read.search_chunks import SearchChunksHandler
-from ryorin.contexts.knowledge.read.similar_documents import FindSimilarDocumentsHandler
+from ryorin.contexts.knowledge.read.similar_documents import SimilarDocuments
+from ryorin.contexts.knowledge.read.stored_vectors import Shelf, StoredVectors
+from ryorin.contexts.knowledge.vector_store import VectorStore
+from ryorin.contexts.knowledge.write.configure_collection import ConfigureCollectionHandler
 from ryorin.contexts.knowledge.write.create_collection import CreateCollectionHandler
 from ryorin.contexts.knowledge.write.delete_collection import DeleteCollectionHandler
 from ryorin.contexts.knowledge.write.delete_document import DeleteDocumentHandler
 from ryorin.contexts.knowledge.write.embedder import PassageEmbedder
-from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser
+from ryorin.contexts.knowledge.write.feed_vectors import VectorFeeder
+from ryorin.contexts.knowledge.write.move_index import MoveIndexHandler
+from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser, VectorIndexes
 from ryorin.contexts.knowledge.write.put_document import PutDocumentHandler
 from ryorin.contexts.knowledge.write.restore_document import RestoreDocumentHandler
 from ryorin.contexts.knowledge.write.tag_document import TagDocumentHandler
@@ -43,6 +48,10 @@ __all__ = [
     "RelevanceModel",
     "RerankStage",
     "SearchProjection",
+    "Shelf",
+    "StoredVectors",
+    "VectorFeeder",
+    "VectorStore",
     "WritePorts",
     "analyse",
     "centred",
@@ -60,17 +69,22 @@ class WritePorts:
     blobs: BlobStore
     parser: DocumentParser
     chunks: ChunkStore
-    embedder: PassageEmbedder
+    # by the name of the embedding
+    embedders: Mapping[str, PassageEmbedder]
+    indexes: VectorIndexes
+    stores: Collection[str]
+    rerankers: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPorts:
-    """What the read side is built from; `executor` is where queries are embedded, `space` is the index's engine."""
+    """What the read side is built from; `executor` is where queries are embedded, `spaces` are indexes' engines."""
 
     documents: DocumentReadModel
     index: ChunkIndex
+    stored: StoredVectors
     engine: EmbeddingEngine
-    space: EmbeddingEngine
+    spaces: Mapping[str, EmbeddingEngine]
     executor: Executor
     telemetry: Telemetry
     recall: RecallProbe
@@ -79,10 +93,12 @@ class ReadPorts:
 
 def command_handlers(ports: WritePorts) -> Mapping[type[Command], CommandHandler[Any, Any]]:
     """The write side's dispatch table."""
-    put = PutDocumentHandler(ports.events, ports.blobs, ports.parser, ports.chunks, ports.embedder)
+    put = PutDocumentHandler(ports.events, ports.blobs, ports.parser, ports.chunks, ports.embedders, ports.indexes)
     return {
         commands.CreateCollection: CreateCollectionHandler(),
         commands.DeleteCollection: DeleteCollectionHandler(),
+        commands.ConfigureCollection: ConfigureCollectionHandler(ports.rerankers),
+        commands.MoveIndex: MoveIndexHandler(ports.events, ports.chunks, ports.indexes, ports.embedders, ports.stores),
         commands.PutDocument: put,
         commands.DeleteDocument: DeleteDocumentHandler(),
         commands.RestoreDocument: RestoreDocumentHandler(),
@@ -92,7 +108,7 @@ def command_handlers(ports: WritePorts) -> Mapping[type[Command], CommandHandler
 
 def query_handlers(ports: ReadPorts) -> Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]:
     """The read side's dispatch table."""
-    documents = DocumentQueries(ports.documents)
+    documents, similar = DocumentQueries(ports.documents), SimilarDocuments(ports.index)
     return {
         queries.ListCollections: documents.list_collections,
         queries.GetCollection: documents.get_collection,
@@ -102,8 +118,15 @@ def query_handlers(ports: ReadPorts) -> Mapping[type[Query[Any]], Callable[[Any,
         queries.GetDocumentText: documents.get_document_text,
         queries.ListTags: documents.list_tags,
         queries.SearchChunks: SearchChunksHandler(
-            ports.index, ports.space, ports.executor, ports.telemetry, ports.recall, ports.rerank
+            ports.index,
+            ports.stored,
+            ports.spaces,
+            ports.executor,
+            ports.telemetry,
+            ports.recall,
+            ports.rerank,
         ),
-        queries.FindSimilarDocuments: FindSimilarDocumentsHandler(ports.index),
+        queries.FindSimilarDocuments: similar.similar,
+        queries.FindMoreLikeThese: similar.more_like_these,
         queries.EmbedTexts: EmbedTextsHandler(ports.engine, ports.executor),
     }

@@ -12,6 +12,8 @@ Storage = Literal["halfvec", "binary"]
 
 DEFAULT_EMBEDDING = "default"
 MAX_POOL = 100
+# candidate lists of the usual length have three for each
+MAX_ANSWER_TOP_K = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Pipeline:
         _within("retrieve.deadline_seconds", self.retrieve.deadline_seconds, 0, 10)
         _within("fuse.dense_weight", self.fuse.dense_weight, 0, 1)
         _within("rerank.pool", self.rerank.pool, 1, MAX_POOL)
-        _within("answer.top_k", self.answer.top_k, 1, 100)
+        _within("answer.top_k", self.answer.top_k, 1, MAX_ANSWER_TOP_K)
 
 
 def _within(name: str, value: float | None, low: float, high: float) -> None:

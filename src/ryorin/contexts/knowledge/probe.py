@@ -24,10 +24,11 @@ LEXICAL_TOLERANCE = 1e-2
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """A chunk that may enter a context: its vector, its terms (sorted ids) and its document's properties."""
+    """A chunk that may enter a context: its vectors, its terms (sorted ids) and its document's properties."""
 
     document: str
-    vector: NDArray[np.float32]
+    # by the id of the model that made it
+    vectors: Mapping[str, NDArray[np.float32]]
     term_ids: NDArray[np.int32]
     term_weights: NDArray[np.float32]
     tags: frozenset[str]
@@ -51,7 +52,9 @@ def would_change(probe: ContextProbe, newcomers: Sequence[Newcomer], removed: Co
     matching = [newcomer for newcomer in newcomers if passes(probe.filter, newcomer)]
     if not matching and not any(entry.document in removed for entry in _all_entries(probe)):
         return False
-    before = _context(probe, rank(probe.dense, probe.lexical), probe.dense, probe.lexical)
+    if probe.vectors and any(probe.model_id not in newcomer.vectors for newcomer in matching):
+        return True  # its vector is not made yet: nobody can tell
+    before = _context(probe, rank(probe.dense, probe.lexical, probe.dense_weight), probe.dense, probe.lexical)
     return any(_differs(probe, before, matching, removed, sign) for sign in (1.0, -1.0))
 
 
@@ -88,7 +91,7 @@ def passes(which: SearchFilter, newcomer: Newcomer) -> bool:
 
 def context_documents(probe: ContextProbe) -> frozenset[str]:
     """The documents that the probe's context was made of, or chosen from by a reranker."""
-    first = {identifier for identifier, _ in rank(probe.dense, probe.lexical)[: _depth(probe)]}
+    first = {identifier for identifier, _ in rank(probe.dense, probe.lexical, probe.dense_weight)[: _depth(probe)]}
     return frozenset(entry.document for entry in _all_entries(probe) if entry.chunk_id in first)
 
 
@@ -104,20 +107,20 @@ def _differs(
     sign: float,
 ) -> bool:
     dense = [
-        _changed_list(probe, entries, _dense_scores(vector, newcomers, sign), newcomers, removed)
+        _changed_list(probe, entries, _dense_scores(probe.model_id, vector, newcomers, sign), newcomers, removed)
         for vector, entries in zip(probe.vectors, probe.dense, strict=True)
     ]
     lexical = _changed_list(probe, probe.lexical, _lexical_scores(probe, newcomers, sign), newcomers, removed)
     lists = [entry.entries for entry in dense]
-    ranking = rank(lists, lexical.entries)
+    ranking = rank(lists, lexical.entries, probe.dense_weight)
     after = _context(probe, ranking, lists, lexical.entries)
     return after != before or _unknown_matters(probe, ranking, dense, lexical)
 
 
-def _dense_scores(vector: Sequence[float], newcomers: Sequence[Newcomer], sign: float) -> list[float]:
+def _dense_scores(model_id: str, vector: Sequence[float], newcomers: Sequence[Newcomer], sign: float) -> list[float]:
     if not newcomers:
         return []
-    matrix = np.stack([newcomer.vector for newcomer in newcomers])
+    matrix = np.stack([newcomer.vectors[model_id] for newcomer in newcomers])
     scores = matrix @ np.asarray(vector, dtype=np.float32) + sign * DENSE_TOLERANCE
     return [float(score) for score in scores]
 
@@ -159,7 +162,7 @@ def _unknown_matters(
     probe: ContextProbe, ranking: Sequence[tuple[int, float]], dense: Sequence[_List], lexical: _List
 ) -> bool:
     """Whether entries behind the end of shortened lists could reorder or enter the first `top_k`."""
-    dense_weight, lexical_weight = weights_of(len(dense))
+    dense_weight, lexical_weight = weights_of(len(dense), probe.dense_weight)
     weighted = [(entry, dense_weight) for entry in dense] + [(lexical, lexical_weight)]
     gains = [
         ({entry.chunk_id for entry in changed.entries}, weight * _largest_unknown(changed))

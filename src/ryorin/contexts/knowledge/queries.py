@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_tag
+from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Query, Scope
 
 DOCUMENTS_MODEL = "knowledge.documents"
 SEARCH_MODEL = "knowledge.search"
 MAX_TOP_K = 100
+DEFAULT_TOP_K = 5
 MAX_QUERY_CHARACTERS = 8_000
 MAX_PAGE = 500
 MAX_EMBED_TEXTS = 2048
@@ -92,6 +94,7 @@ class ContextProbe:
     `lexicon_epoch`. The lists hold all candidates before fusion; a list shorter than
     `list_limit` lets any newcomer in, a full one only what beats its last score. With a reranker,
     `pool` is how many of the fused ranking it saw: the context depends on all of these, in any order.
+    `dense_weight` is the collection's own, `model_id` says what the vectors mean.
     """
 
     collection: str
@@ -106,13 +109,15 @@ class ContextProbe:
     dense: tuple[tuple[Candidate, ...], ...]
     lexical: tuple[Candidate, ...]
     pool: int | None = None
+    dense_weight: float | None = None
+    model_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """Hits in order; `stages` are durations in milliseconds, `plan` names how stage 1 found them.
 
-    `reranked` holds what the reranker said of every chunk that it saw.
+    `reranked` holds what the reranker said of every chunk that it saw, `pipeline` what the collection had decided.
     """
 
     hits: tuple[SearchHit, ...]
@@ -121,13 +126,15 @@ class SearchResult:
     stages: Mapping[str, float]
     degraded: tuple[str, ...] = ()
     reranked: Mapping[int, float] = field(default_factory=dict)
+    pipeline: Pipeline = field(default_factory=Pipeline)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchChunks(Query[SearchResult]):
     """Which chunks of a collection answer a text best?
 
-    `variants` are further wordings of it; `rerank` names a reranker or is "none", None takes the usual one.
+    `variants` are further wordings of it; `rerank` names a reranker or is "none". None for `top_k` and `rerank` takes
+    what the collection has decided, or what is usual.
     """
 
     name: ClassVar[str] = "knowledge.search_chunks"
@@ -137,7 +144,7 @@ class SearchChunks(Query[SearchResult]):
     collection: str
     text: str
     variants: tuple[str, ...] = ()
-    top_k: int = 5
+    top_k: int | None = None
     mode: SearchMode = "fused"
     filter: SearchFilter = field(default_factory=SearchFilter)
     rerank: str | None = None
@@ -145,7 +152,7 @@ class SearchChunks(Query[SearchResult]):
     def validate(self) -> None:
         check_id("collection", self.collection)
         self.filter.validate()
-        if not 1 <= self.top_k <= MAX_TOP_K:
+        if self.top_k is not None and not 1 <= self.top_k <= MAX_TOP_K:
             raise InvalidInput(f"top_k is {self.top_k}; it must be 1-{MAX_TOP_K}")
         if len(self.variants) > 16:  # noqa: PLR2004 - each variant is one more parallel search
             raise InvalidInput(f"{len(self.variants)} variants were given; at most 16 are allowed")
@@ -163,6 +170,8 @@ class CollectionView:
     documents: int
     chunks: int
     created_at: datetime
+    pipeline: Pipeline = field(default_factory=Pipeline)
+    index: IndexSpec = field(default_factory=IndexSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +367,29 @@ class FindSimilarDocuments(Query[tuple[SimilarDocument, ...]]):
     def validate(self) -> None:
         check_id("collection", self.collection)
         check_id("document", self.document)
+        if not 1 <= self.limit <= MAX_TOP_K:
+            raise InvalidInput(f"limit is {self.limit}; it must be 1-{MAX_TOP_K}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindMoreLikeThese(Query[tuple[SimilarDocument, ...]]):
+    """Which documents are near some and far from others? Raises NotFound."""
+
+    name: ClassVar[str] = "knowledge.find_more_like_these"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    read_models: ClassVar[tuple[str, ...]] = (SEARCH_MODEL,)
+
+    collection: str
+    like: tuple[str, ...]
+    unlike: tuple[str, ...] = ()
+    limit: int = 5
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+        if not self.like:
+            raise InvalidInput("like names no document")
+        for document in (*self.like, *self.unlike):
+            check_id("document", document)
         if not 1 <= self.limit <= MAX_TOP_K:
             raise InvalidInput(f"limit is {self.limit}; it must be 1-{MAX_TOP_K}")
 

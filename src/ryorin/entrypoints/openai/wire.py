@@ -33,11 +33,11 @@ class RyorinOptions(Struct, forbid_unknown_fields=True):
     """What Ryorin adds to the request."""
 
     collection: str | None = None
-    top_k: Annotated[int, Meta(ge=1, le=100)] = 5
+    top_k: Annotated[int, Meta(ge=1, le=100)] | None = None
     tags: list[str] = []
     metadata: dict[str, str] = {}
     documents: list[str] = []
-    expand: bool = False
+    expand: bool | None = None
     rerank: str | None = None
     cache: bool = True
     consistency_token: str | None = None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
+from fastapi.responses import JSONResponse
 
-from ryorin.contexts.knowledge.commands import CreateCollection, DeleteCollection
-from ryorin.contexts.knowledge.queries import GetCollection, ListCollections, ListTags
+from ryorin.contexts.knowledge.commands import ConfigureCollection, CreateCollection, DeleteCollection, MoveIndex
+from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
+from ryorin.contexts.knowledge.queries import FindMoreLikeThese, GetCollection, ListCollections, ListTags
+from ryorin.entrypoints.rest.commands import command_response
 from ryorin.entrypoints.rest.context import CallerNeeded, CollectionName, DemandNeeded, IdempotencyKey
-from ryorin.entrypoints.rest.schemas import CollectionBody, Written
-from ryorin.kernel.codec import to_json
+from ryorin.entrypoints.rest.schemas import CollectionBody, CommandState, IndexBody, LikeBody, PipelineBody, Written
+from ryorin.kernel.codec import from_json, to_json
 
 router = APIRouter(prefix="/api/v1/collections", tags=["collections"])
 
@@ -34,6 +37,45 @@ async def create_collection(
 async def get_collection(collection: CollectionName, caller: CallerNeeded, demand: DemandNeeded) -> Any:
     """One collection with its sizes."""
     return to_json(await caller.ask(GetCollection(collection=collection), demand))
+
+
+@router.put("/{collection}/pipeline")
+async def configure_collection(
+    collection: CollectionName, body: PipelineBody, caller: CallerNeeded, key: IdempotencyKey = None
+) -> Written:
+    """Decide the stages of searches in a collection; requests may still ask for something else."""
+    pipeline = from_json(Pipeline, body.model_dump())
+    return Written(**await caller.send(ConfigureCollection(collection=collection, pipeline=pipeline), key))
+
+
+@router.put(
+    "/{collection}/index",
+    status_code=202,
+    response_model=CommandState,
+    responses={200: {"model": CommandState, "description": "Done within the preferred wait"}},
+)
+async def move_index(
+    collection: CollectionName,
+    body: IndexBody,
+    caller: CallerNeeded,
+    key: IdempotencyKey = None,
+    prefer: Annotated[str | None, Header(description="`wait=10`: wait that many seconds for the end")] = None,
+) -> JSONResponse:
+    """Keep the collection's vectors elsewhere or by another embedding; searches go on meanwhile."""
+    command = MoveIndex(collection=collection, spec=IndexSpec(body.store, body.embedding, body.storage))
+    receipt = await caller.services.commands.send(command, caller.actor, idempotency_key=key)
+    return await command_response(caller, receipt.record.envelope.id, prefer)
+
+
+@router.post("/{collection}/more-like-these")
+async def more_like_these(
+    collection: CollectionName, body: LikeBody, caller: CallerNeeded, demand: DemandNeeded
+) -> Any:
+    """Documents near some and far from others."""
+    question = FindMoreLikeThese(
+        collection=collection, like=tuple(body.like), unlike=tuple(body.unlike), limit=body.limit
+    )
+    return {"documents": to_json(await caller.ask(question, demand))}
 
 
 @router.delete("/{collection}")

@@ -63,6 +63,65 @@ class CollectionBody(Body):
     description: str = Field(default="", max_length=2000)
 
 
+class RetrieveBody(Body):
+    """Further wordings of questions: whether, and how long they may take."""
+
+    expand: bool | None = None
+    deadline_seconds: float | None = None
+
+
+class FuseBody(Body):
+    """What vectors count against words: 0 for words alone, 1 for vectors alone."""
+
+    dense_weight: float | None = None
+
+
+class RerankBody(Body):
+    """Who judges how many of the first candidates anew: "features", an alias, or "none"."""
+
+    by: str | None = None
+    pool: int | None = None
+
+
+class AnswerBody(Body):
+    """From how many chunks answers are made."""
+
+    top_k: int | None = None
+
+
+class PipelineBody(Body):
+    """The stages of searches in a collection; what is left out is as the server does it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"rerank": {"by": "features", "pool": 20}, "answer": {"top_k": 8}}]}
+    )
+
+    retrieve: RetrieveBody = RetrieveBody()
+    fuse: FuseBody = FuseBody()
+    rerank: RerankBody = RerankBody()
+    answer: AnswerBody = AnswerBody()
+
+
+class IndexBody(Body):
+    """Where a collection's vectors are kept, and by which embedding they are made."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"store": "pgvector", "storage": "binary"}]})
+
+    store: Literal["pgvector", "qdrant", "libsql"] = "pgvector"
+    embedding: str = Field(default="default", max_length=100)
+    storage: Literal["halfvec", "binary"] = "halfvec"
+
+
+class LikeBody(Body):
+    """Documents to find more like, and documents to keep away from."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"like": ["office.md"], "limit": 3}]})
+
+    like: list[str] = Field(min_length=1, max_length=100)
+    unlike: list[str] = Field(default=[], max_length=100)
+    limit: int = 5
+
+
 class FilterBody(Body):
     """Only documents with all these tags and metadata, or with these ids."""
 
@@ -78,12 +137,14 @@ class SearchBody(Body):
 
     query: str
     variants: list[str] = []
-    top_k: int = 5
+    top_k: int | None = Field(default=None, description="How many hits; the collection's number, or 5")
     mode: Literal["fused", "vector", "lexical"] = "fused"
     rerank: str | None = Field(
         default=None, max_length=100, description='Who orders the first candidates anew: "features", an alias, "none"'
     )
-    expand: bool = Field(default=False, description="Search with further wordings too, if they come in time")
+    expand: bool | None = Field(
+        default=None, description="Search with further wordings too, if they come in time; as the collection has it"
+    )
     explain: bool = Field(default=False, description="Tell the path of every candidate through the stages")
     deadline_seconds: float | None = Field(default=None, description="How long to wait for them")
     filter: FilterBody = FilterBody()

@@ -31,10 +31,10 @@ async def search(collection: CollectionName, body: SearchBody, caller: CallerNee
         filter=which,
         rerank=body.rerank,
     )
-    if not body.expand:
-        return shown(await caller.ask(question, demand), body.explain)
-    retrieved = await caller.ask(RetrieveContext(search=question, deadline_seconds=body.deadline_seconds), demand)
-    return {**shown(retrieved.result, body.explain), "expansion": to_json(retrieved.expansion)}
+    wanted = RetrieveContext(search=question, expand=body.expand, deadline_seconds=body.deadline_seconds)
+    retrieved = await caller.ask(wanted, demand)
+    expansion = {} if retrieved.expansion is None else {"expansion": to_json(retrieved.expansion)}
+    return {**shown(retrieved.result, body.explain), **expansion}
 
 
 @expansion_router.post("")

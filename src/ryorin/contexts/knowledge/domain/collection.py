@@ -1,11 +1,12 @@
-"""The collection aggregate: exists or not, and how often its name was created."""
+"""The collection aggregate: exists or not, how often its name was created, how it is searched and where it is kept."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from ryorin.contexts.knowledge.errors import CollectionNotFound
-from ryorin.contexts.knowledge.events import CollectionCreated, CollectionDeleted
+from ryorin.contexts.knowledge.events import CollectionConfigured, CollectionCreated, CollectionDeleted, IndexMoved
+from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.kernel.aggregate import Aggregate
 from ryorin.kernel.events import Event, Stream
 from ryorin.kernel.messages import OrgId
@@ -21,6 +22,8 @@ class Collection(Aggregate):
         self.name = name
         self.incarnation = 0
         self.exists = False
+        self.pipeline = Pipeline()
+        self.spec = IndexSpec()
 
     def create(self, description: str) -> bool:
         """Bring the collection into being; False when it is there already."""
@@ -34,6 +37,19 @@ class Collection(Aggregate):
         self.require()
         self.record(CollectionDeleted(self.name))
 
+    def configure(self, pipeline: Pipeline) -> bool:
+        """Set the stages of searches; False when they are so already. Raises CollectionNotFound."""
+        self.require()
+        if pipeline == self.pipeline:
+            return False
+        self.record(CollectionConfigured(self.name, pipeline))
+        return True
+
+    def move(self, index_id: str | None, spec: IndexSpec, model_id: str, dimensions: int) -> None:
+        """Serve from another index; raises CollectionNotFound."""
+        self.require()
+        self.record(IndexMoved(self.name, index_id, spec, model_id, dimensions))
+
     def require(self) -> None:
         """Raise CollectionNotFound unless the collection exists."""
         if not self.exists:
@@ -44,5 +60,10 @@ class Collection(Aggregate):
             case CollectionCreated():
                 self.exists = True
                 self.incarnation = event.incarnation
+                self.pipeline, self.spec = Pipeline(), IndexSpec()
             case CollectionDeleted():
                 self.exists = False
+            case CollectionConfigured():
+                self.pipeline = event.pipeline
+            case IndexMoved():
+                self.spec = event.spec

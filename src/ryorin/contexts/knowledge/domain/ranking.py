@@ -13,14 +13,18 @@ DENSE_WEIGHT = 0.45
 LEXICAL_WEIGHT = 0.55
 
 
-def weights_of(dense_lists: int) -> tuple[float, float]:
-    """The weight of each dense list and of the lexical list."""
-    return DENSE_WEIGHT / max(1, dense_lists), LEXICAL_WEIGHT
+def weights_of(dense_lists: int, dense_weight: float | None = None) -> tuple[float, float]:
+    """The weight of each dense list and of the lexical list; a collection may have its own for vectors."""
+    if dense_weight is None:
+        return DENSE_WEIGHT / max(1, dense_lists), LEXICAL_WEIGHT
+    return dense_weight / max(1, dense_lists), 1 - dense_weight
 
 
-def rank(dense: Sequence[Sequence[Candidate]], lexical: Sequence[Candidate]) -> list[tuple[int, float]]:
-    """Chunk ids with fused scores (0-1), best first."""
-    dense_weight, lexical_weight = weights_of(len(dense))
+def rank(
+    dense: Sequence[Sequence[Candidate]], lexical: Sequence[Candidate], weight: float | None = None
+) -> list[tuple[int, float]]:
+    """Chunk ids with fused scores (0-1), best first; `weight` is what vectors count of 1."""
+    dense_weight, lexical_weight = weights_of(len(dense), weight)
     lists = [Ranked(_scored(entries), dense_weight) for entries in dense]
     return convex_combination([*lists, Ranked(_scored(lexical), lexical_weight)])
 

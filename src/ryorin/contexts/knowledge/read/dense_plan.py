@@ -44,11 +44,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class DenseCandidates:
-    """One list per vector, filtered and cut; the plan that found them; which vectors' searches failed."""
+    """One list per vector, filtered and cut; the plan that found them; the vectors and the parts that failed."""
 
     lists: tuple[tuple[Candidate, ...], ...]
     plan: str
     failed: tuple[int, ...] = ()
+    degraded: tuple[str, ...] = ()
 
 
 def plan(state: IndexState, limit: int, needed: int) -> list[Step]:

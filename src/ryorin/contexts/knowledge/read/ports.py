@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
 from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms
-from ryorin.contexts.knowledge.events import DocumentVersionIndexed
+from ryorin.contexts.knowledge.events import DocumentVersionIndexed, IndexMoved
+from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline, StoreName
 from ryorin.contexts.knowledge.queries import (
     Candidate,
     CollectionView,
@@ -24,6 +25,7 @@ from ryorin.contexts.knowledge.queries import (
     TagCount,
     VersionView,
 )
+from ryorin.contexts.knowledge.vector_store import Neighbour, VectorPlace
 from ryorin.kernel.messages import OrgId
 
 
@@ -56,6 +58,10 @@ class DocumentRows(Protocol):
 
     async def drop_collection(self, key: CollectionKey) -> None: ...
 
+    async def configure(self, key: CollectionKey, pipeline: Pipeline) -> None: ...
+
+    async def move_index(self, key: CollectionKey, spec: IndexSpec) -> None: ...
+
     async def incarnation(self, key: CollectionKey) -> int | None:
         """Which incarnation of the collection exists; None when there is none."""
         ...
@@ -79,6 +85,12 @@ class SearchRows(Protocol):
     async def put_collection(self, key: CollectionKey, incarnation: int) -> None: ...
 
     async def drop_collection(self, key: CollectionKey) -> None: ...
+
+    async def configure(self, key: CollectionKey, pipeline: Pipeline) -> None: ...
+
+    async def move_index(self, key: CollectionKey, event: IndexMoved) -> None:
+        """Serve the collection from another index; what that one lacks is marked as pending."""
+        ...
 
     async def incarnation(self, key: CollectionKey) -> int | None: ...
 
@@ -129,14 +141,53 @@ class ChunkRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ServingIndex:
+    """A place of its own that a collection is served from; `model_id` names its vectors exactly."""
+
+    index_id: str
+    store: StoreName
+    embedding: str
+    model_id: str
+    place: VectorPlace
+
+
+@dataclass(frozen=True, slots=True)
 class IndexState:
-    """What a search meets: chunks that pass its filter, current ones of the collection, rows of the whole index."""
+    """What a search meets: chunks that pass its filter, current ones of the collection, rows of the whole index.
+
+    `serving` is None for the index that all collections share. `behind` tells that some of its vectors are not made.
+    """
 
     exists: bool
     matching_chunks: int
     live_chunks: int
     total_chunks: int
     lexicon_epoch: int
+    pipeline: Pipeline = field(default_factory=Pipeline)
+    serving: ServingIndex | None = None
+    behind: bool = False
+
+
+class StoredChunks(Protocol):
+    """What PostgreSQL knows of collections whose vectors lie in a place of their own."""
+
+    async def current(
+        self, key: CollectionKey, which: SearchFilter, found: Sequence[Sequence[Neighbour]]
+    ) -> tuple[tuple[Candidate, ...], ...]:
+        """Of each list the chunks that are current and pass the filter, best first."""
+        ...
+
+    async def pending(
+        self, key: CollectionKey, which: SearchFilter, serving: ServingIndex, vectors: NDArray[np.float32], limit: int
+    ) -> tuple[tuple[tuple[Candidate, ...], ...], bool]:
+        """The best for each vector of the chunks that the store does not have yet; whether some have no vector."""
+        ...
+
+    async def exact(
+        self, key: CollectionKey, which: SearchFilter, serving: ServingIndex, vector: NDArray[np.float32], limit: int
+    ) -> tuple[tuple[Candidate, ...], bool]:
+        """The best of everything that passes, compared one by one; whether some chunks have no vector."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +249,12 @@ class ChunkIndex(Protocol):
         """Document frequencies of the terms in the collection's present lexicon epoch."""
         ...
 
-    async def similar_documents(self, key: DocumentKey, limit: int) -> tuple[SimilarDocument, ...] | None:
-        """Documents by cosine of mean chunk vectors; None when the document is not there."""
+    async def missing_documents(self, key: CollectionKey, documents: Sequence[str]) -> Sequence[str]:
+        """Which of these documents are not there."""
+        ...
+
+    async def similar_documents(
+        self, key: CollectionKey, like: Sequence[str], unlike: Sequence[str], limit: int
+    ) -> tuple[SimilarDocument, ...]:
+        """Documents by cosine of their mean chunk vector with that of some, less half of that of others."""
         ...

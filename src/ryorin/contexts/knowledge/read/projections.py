@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ryorin.contexts.knowledge.events import (
+    CollectionConfigured,
     CollectionCreated,
     CollectionDeleted,
     DocumentDeleted,
@@ -12,10 +13,21 @@ from ryorin.contexts.knowledge.events import (
     DocumentTagged,
     DocumentVersionFailed,
     DocumentVersionIndexed,
+    IndexMoved,
 )
 from ryorin.contexts.knowledge.queries import DOCUMENTS_MODEL, SEARCH_MODEL
 from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey, DocumentRows, SearchRows
 from ryorin.kernel.events import RecordedEvent
+
+INDEX_EVENTS = (
+    CollectionCreated,
+    CollectionDeleted,
+    CollectionConfigured,
+    IndexMoved,
+    DocumentDescribed,
+    DocumentTagged,
+    DocumentDeleted,
+)
 
 
 class DocumentsProjection:
@@ -49,6 +61,10 @@ class DocumentsProjection:
     async def _apply_change(self, recorded: RecordedEvent, rows: DocumentRows) -> None:
         org_id, at = recorded.stream.org_id, recorded.recorded_at
         match recorded.event:
+            case CollectionConfigured() as event:
+                await rows.configure(CollectionKey(org_id, event.collection), event.pipeline)
+            case IndexMoved() as event:
+                await rows.move_index(CollectionKey(org_id, event.collection), event.spec)
             case DocumentDescribed() as event:
                 document = DocumentKey(org_id, event.collection, event.document)
                 await rows.describe(document, event.title, event.metadata, event.filename, at)
@@ -88,6 +104,10 @@ class SearchProjection:
                 await rows.put_collection(CollectionKey(org_id, event.collection), event.incarnation)
             case CollectionDeleted() as event:
                 await rows.drop_collection(CollectionKey(org_id, event.collection))
+            case CollectionConfigured() as event:
+                await rows.configure(CollectionKey(org_id, event.collection), event.pipeline)
+            case IndexMoved() as event:
+                await rows.move_index(CollectionKey(org_id, event.collection), event)
             case DocumentDescribed() as event:
                 key = DocumentKey(org_id, event.collection, event.document)
                 await rows.describe(key, event.title, event.metadata)
@@ -98,5 +118,4 @@ class SearchProjection:
 
 
 def _changes_index(event: object) -> bool:
-    kinds = (CollectionCreated, CollectionDeleted, DocumentDescribed, DocumentTagged, DocumentDeleted)
-    return isinstance(event, kinds)
+    return isinstance(event, INDEX_EVENTS)

@@ -4,59 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ryorin.contexts.knowledge.queries import SearchFilter
+from ryorin.contexts.knowledge.queries import Candidate
 from ryorin.contexts.knowledge.read.dense_plan import DenseCandidates
-from ryorin.contexts.knowledge.read.ports import ChunkIndex, CollectionKey
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.ports import Telemetry
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 30.0
+# exact searches need no measuring, and none is one of words alone
+NOT_MEASURED = ("exact", "none")
+
+ExactSearch = Callable[[NDArray[np.float32], int], Coroutine[Any, Any, Sequence[Candidate]]]
 
 
 class RecallProbe:
     """Measures one search at a time, so that it can never pile up; searches that were exact need no measuring."""
 
-    def __init__(self, index: ChunkIndex, telemetry: Telemetry, share: float, random: Callable[[], float]) -> None:
-        self._index = index
+    def __init__(self, telemetry: Telemetry, share: float, random: Callable[[], float]) -> None:
         self._telemetry = telemetry
         self._share = share
         self._random = random
         self._running: asyncio.Task[None] | None = None
 
-    def sample(
-        self,
-        key: CollectionKey,
-        which: SearchFilter,
-        vectors: NDArray[np.float32],
-        found: DenseCandidates,
-        top_k: int,
-    ) -> None:
+    def sample(self, found: DenseCandidates, top_k: int, vectors: NDArray[np.float32], exact: ExactSearch) -> None:
         """Perhaps measure this search; returns at once."""
         busy = self._running is not None and not self._running.done()
-        if busy or not len(vectors) or found.plan == "exact" or self._random() >= self._share:
+        if busy or not len(vectors) or found.plan in NOT_MEASURED or self._random() >= self._share:
             return
         shown = frozenset(entry.chunk_id for entry in found.lists[0][:top_k])
-        self._running = asyncio.create_task(self._measure(key, which, vectors[0], shown, found.plan, top_k))
+        self._running = asyncio.create_task(self._measure(exact(vectors[0], top_k), shown, found.plan))
 
     async def _measure(
-        self,
-        key: CollectionKey,
-        which: SearchFilter,
-        vector: NDArray[np.float32],
-        shown: frozenset[int],
-        plan: str,
-        top_k: int,
+        self, search: Coroutine[Any, Any, Sequence[Candidate]], shown: frozenset[int], plan: str
     ) -> None:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                best = await self._index.nearest_filtered(key, which, vector, top_k, exact=True)
+                best = await search
         except (TimeoutError, Unavailable) as error:
             logger.info("the recall of a search was not measured: %r", error)
             return

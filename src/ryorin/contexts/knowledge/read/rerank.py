@@ -47,6 +47,11 @@ class RerankStage:
         self._usual = usual
         self.chosen(usual)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name that may be chosen."""
+        return frozenset({NO_RERANK, *self._judges})
+
     def chosen(self, name: str | None) -> str | None:
         """The reranker to ask, None for none; raises InvalidInput for an unknown one."""
         name = self._usual if name is None else name

@@ -22,7 +22,9 @@ from ryorin.contexts.knowledge.domain.ranking import rank
 from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.errors import CollectionNotFound
+from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.contexts.knowledge.queries import (
+    DEFAULT_TOP_K,
     Candidate,
     ContextProbe,
     SearchChunks,
@@ -34,6 +36,7 @@ from ryorin.contexts.knowledge.read.dense_plan import DenseCandidates, DensePlan
 from ryorin.contexts.knowledge.read.ports import ChunkIndex, ChunkRow, CollectionKey, IndexState, RerankQuestion
 from ryorin.contexts.knowledge.read.recall_probe import RecallProbe
 from ryorin.contexts.knowledge.read.rerank import POOL, RerankStage
+from ryorin.contexts.knowledge.read.stored_vectors import StoredVectors
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import Actor
 from ryorin.kernel.ports import Telemetry
@@ -67,6 +70,16 @@ class _Places:
         return StageScores(dense[1], dense[0], word[1], word[0])
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """How many hits, chosen from how much of the fused ranking by which reranker, fused with which weight."""
+
+    top_k: int
+    depth: int
+    reranker: str | None
+    dense_weight: float | None
+
+
 class _Stopwatch:
     """Durations of the stages in milliseconds; stages that run side by side each count their own time."""
 
@@ -83,14 +96,17 @@ class SearchChunksHandler:
     def __init__(
         self,
         index: ChunkIndex,
-        engine: EmbeddingEngine,
+        stored: StoredVectors,
+        spaces: Mapping[str, EmbeddingEngine],
         executor: Executor,
         telemetry: Telemetry,
         recall: RecallProbe,
         rerank: RerankStage,
     ) -> None:
         self._index = index
-        self._engine = engine
+        self._stored = stored
+        self._spaces = spaces
+        self._model_id = spaces[DEFAULT_EMBEDDING].model_id
         self._executor = executor
         self._planner = DensePlanner(index)
         self._telemetry = telemetry
@@ -99,46 +115,65 @@ class SearchChunksHandler:
 
     async def __call__(self, query: SearchChunks, actor: Actor) -> SearchResult:
         key = CollectionKey(actor.org_id, query.collection)
-        reranker = self._rerank.chosen(query.rerank) if query.mode == "fused" else None
+        # an unknown name is refused before anything is searched
+        self._rerank.chosen(query.rerank)
         watch = _Stopwatch()
-        limit = max(LIST_LIMIT, query.top_k * LISTS_PER_HIT)
+        limit = max(LIST_LIMIT, (query.top_k or DEFAULT_TOP_K) * LISTS_PER_HIT)
         async with together() as group:
             state_task = group.create_task(self._state(query, key))
             dense_task = group.create_task(self._dense(query, key, state_task, limit, watch))
             lexical_task = group.create_task(self._lexical(query, key, limit, watch))
         state, (vectors, dense), lexical = state_task.result(), dense_task.result(), lexical_task.result()
+        wish = self._wish(query, state)
         started = perf_counter()
-        pool = max(POOL, query.top_k) if reranker else query.top_k
-        ranking = rank(dense.lists, lexical.candidates)[:pool]
+        ranking = rank(dense.lists, lexical.candidates, wish.dense_weight)[: wish.depth]
         watch.note("fuse", started)
         started = perf_counter()
         rows = await self._index.rows(key, [identifier for identifier, _ in ranking])
         watch.note("enrich", started)
         places = _Places(dense.lists, lexical.candidates)
-        judged = await self._judged(reranker, query, lexical.question, rows, places, watch) if reranker else {}
+        judged = await self._judged(wish.reranker, query, lexical.question, rows, places, watch)
         for stage, milliseconds in watch.stages.items():
             self._telemetry.observe("ryorin_search_stage_seconds", milliseconds / 1000, stage=stage)
-        self._recall.sample(key, query.filter, vectors, dense, query.top_k)
-        failed = [f"rerank:{reranker}"] if judged is None else []
+        self._recall.sample(dense, wish.top_k, vectors, lambda vector, top: self._exact(key, query, state, vector, top))
         ordered = sorted(ranking, key=lambda entry: -judged.get(entry[0], 0.0)) if judged else ranking
         return SearchResult(
-            hits=_hits(ordered, rows, places, judged or {})[: query.top_k],
-            probe=_probe(query, limit, state, vectors, dense, lexical, pool if judged else None),
+            hits=_hits(ordered, rows, places, judged or {})[: wish.top_k],
+            probe=_probe(query, wish, limit, state, vectors, dense, lexical, bool(judged), self._model_id),
             plan=dense.plan,
             stages=watch.stages,
-            degraded=(*lexical.degraded, *(f"variant:{number}" for number in dense.failed), *failed),
+            degraded=_degraded(dense, lexical, state, wish.reranker if judged is None else None),
             reranked=judged or {},
+            pipeline=state.pipeline,
         )
+
+    def _wish(self, query: SearchChunks, state: IndexState) -> _Wish:
+        """What is asked for: by the request, else by the collection, else as usual."""
+        pipeline = state.pipeline
+        top_k = query.top_k or pipeline.answer.top_k or DEFAULT_TOP_K
+        name = pipeline.rerank.by if query.rerank is None else query.rerank
+        reranker = self._rerank.chosen(name) if query.mode == "fused" else None
+        depth = max(pipeline.rerank.pool or POOL, top_k) if reranker else top_k
+        return _Wish(top_k, depth, reranker, pipeline.fuse.dense_weight if query.mode == "fused" else None)
+
+    async def _exact(
+        self, key: CollectionKey, query: SearchChunks, state: IndexState, vector: NDArray[np.float32], top_k: int
+    ) -> Sequence[Candidate]:
+        if state.serving is None:
+            return await self._index.nearest_filtered(key, query.filter, vector, top_k, exact=True)
+        return await self._stored.exact(key, query.filter, state.serving, vector, top_k)
 
     async def _judged(
         self,
-        reranker: str,
+        reranker: str | None,
         query: SearchChunks,
         question: QuestionTerms,
         rows: Mapping[int, ChunkRow],
         places: _Places,
         watch: _Stopwatch,
     ) -> Mapping[int, float] | None:
+        if reranker is None:
+            return {}
         started = perf_counter()
         candidates = {identifier: _evidence(row, places.of(identifier)) for identifier, row in rows.items()}
         judged = await self._rerank.judged(reranker, RerankQuestion(query.text, question), candidates)
@@ -154,15 +189,25 @@ class SearchChunksHandler:
     async def _dense(
         self, query: SearchChunks, key: CollectionKey, state: Awaitable[IndexState], limit: int, watch: _Stopwatch
     ) -> tuple[NDArray[np.float32], DenseCandidates]:
+        nothing = np.zeros((0, 1), dtype=np.float32)
         if query.mode == "lexical":
-            return np.zeros((0, self._engine.dimensions), dtype=np.float32), DenseCandidates((), "lexical")
+            return nothing, DenseCandidates((), "lexical")
+        # with a single engine nobody has to ask which one the collection has
+        name = DEFAULT_EMBEDDING if len(self._spaces) == 1 else _embedding(await state)
+        if name not in self._spaces:
+            return nothing, DenseCandidates((), "none", degraded=(f"embedding:{name}",))
         started = perf_counter()
-        loop = asyncio.get_running_loop()
         texts = (query.text, *query.variants)
-        vectors = await loop.run_in_executor(self._executor, self._engine.embed_queries, texts)
+        engine = self._spaces[name]
+        vectors = await asyncio.get_running_loop().run_in_executor(self._executor, engine.embed_queries, texts)
         watch.note("embed", started)
+        met = await state
+        if _embedding(met) != name:
+            return nothing, DenseCandidates((), "none", degraded=(f"embedding:{_embedding(met)}",))
         started = perf_counter()
-        found = await self._planner.find(key, query.filter, vectors, await state, limit, query.top_k)
+        needed = query.top_k or met.pipeline.answer.top_k or DEFAULT_TOP_K
+        finder = self._planner if met.serving is None else self._stored
+        found = await finder.find(key, query.filter, vectors, met, limit, needed)
         watch.note("dense", started)
         return vectors, found
 
@@ -182,6 +227,16 @@ class SearchChunksHandler:
             return replace(nothing, question=_question(query.text, TermStatistics()), degraded=("lexical",))
         watch.note("lexical", started)
         return _Lexical(weights, scored, _question(query.text, statistics))
+
+
+def _embedding(state: IndexState) -> str:
+    return DEFAULT_EMBEDDING if state.serving is None else state.serving.embedding
+
+
+def _degraded(dense: DenseCandidates, lexical: _Lexical, state: IndexState, failed: str | None) -> tuple[str, ...]:
+    behind = ("index:behind",) if state.behind else ()
+    variants = tuple(f"variant:{number}" for number in dense.failed)
+    return (*lexical.degraded, *variants, *dense.degraded, *behind, *((f"rerank:{failed}",) if failed else ()))
 
 
 def _question(text: str, statistics: TermStatistics) -> QuestionTerms:
@@ -231,17 +286,19 @@ def _hit(row: ChunkRow, score: float, scores: StageScores) -> SearchHit:
 
 def _probe(
     query: SearchChunks,
+    wish: _Wish,
     limit: int,
     state: IndexState,
     vectors: NDArray[np.float32],
     dense: DenseCandidates,
     lexical: _Lexical,
-    pool: int | None,
+    reranked: bool,
+    model_id: str,
 ) -> ContextProbe:
     return ContextProbe(
         collection=query.collection,
         filter=query.filter,
-        top_k=query.top_k,
+        top_k=wish.top_k,
         mode=query.mode,
         list_limit=limit,
         lexicon_epoch=state.lexicon_epoch,
@@ -250,5 +307,7 @@ def _probe(
         term_weights=tuple(lexical.query.weights.tolist()),
         dense=dense.lists,
         lexical=lexical.candidates,
-        pool=pool,
+        pool=wish.depth if reranked else None,
+        dense_weight=wish.dense_weight,
+        model_id=state.serving.model_id if state.serving else model_id,
     )

@@ -33,6 +33,16 @@ class PassageEmbedder:
         self._waiting: dict[_Key, str] = {}
         self._consumer: asyncio.Task[None] | None = None
 
+    @property
+    def model_id(self) -> str:
+        """The engine's."""
+        return self._engine.model_id
+
+    @property
+    def dimensions(self) -> int:
+        """The engine's."""
+        return self._engine.dimensions
+
     async def embed(self, org_id: OrgId, passages: Sequence[str], progress: Callable[[int, int], None]) -> int:
         """Make sure that every passage has a vector; how many of them had none.
 

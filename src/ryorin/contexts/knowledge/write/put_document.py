@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ryorin.contexts.knowledge.commands import DocumentChanged, PutDocument
@@ -13,8 +14,8 @@ from ryorin.contexts.knowledge.domain.document import Description, Document, Ind
 from ryorin.contexts.knowledge.errors import UnreadableDocument
 from ryorin.contexts.knowledge.write.embedder import PassageEmbedder
 from ryorin.contexts.knowledge.write.loading import glance
-from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser
-from ryorin.kernel.errors import RyorinError
+from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser, VectorIndexes
+from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.ports import EventStore, UnitOfWork
 
@@ -41,13 +42,15 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
         blobs: BlobStore,
         parser: DocumentParser,
         chunks: ChunkStore,
-        embedder: PassageEmbedder,
+        embedders: Mapping[str, PassageEmbedder],
+        indexes: VectorIndexes,
     ) -> None:
         self._events = events
         self._blobs = blobs
         self._parser = parser
         self._chunks = chunks
-        self._embedder = embedder
+        self._embedders = embedders
+        self._indexes = indexes
         self._parses = asyncio.Semaphore(CONCURRENT_PARSES)
 
     async def prepare(self, command: PutDocument, run: Run) -> Prepared:
@@ -61,10 +64,19 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
         if live:
             return Prepared(content=None)
         chunk_set = await self._chunk_set(command, run)
-        embedded = await self._embedder.embed(
-            org_id, chunk_set.passages(), lambda done, total: run.report("embedding", done, total)
-        )
+        # an index that is being filled needs this content's vectors too
+        names = {collection.spec.embedding, *await self._indexes.building(org_id, command.collection)}
+        embedded = 0
+        for name in sorted(names):
+            embedded += await self._embedder(name).embed(
+                org_id, chunk_set.passages(), lambda done, total: run.report("embedding", done, total)
+            )
         return Prepared(_indexed(command, chunk_set), embedded)
+
+    def _embedder(self, name: str) -> PassageEmbedder:
+        if name not in self._embedders:
+            raise Unavailable(f"the embedding {name!r} is not configured any more (RYORIN_EMBEDDINGS__)")
+        return self._embedders[name]
 
     async def _chunk_set(self, command: PutDocument, run: Run) -> ChunkSet:
         org_id = run.actor.org_id
