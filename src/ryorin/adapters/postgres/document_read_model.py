@@ -6,16 +6,9 @@ from psycopg.types.json import Jsonb
 
 from ryorin.adapters.postgres.pool import Pool, Row
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
-from ryorin.contexts.knowledge.queries import (
-    CollectionView,
-    DocumentText,
-    DocumentView,
-    Page,
-    SearchFilter,
-    TagCount,
-    VersionView,
-)
+from ryorin.contexts.knowledge.queries import SearchFilter
 from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey
+from ryorin.contexts.knowledge.views import CollectionView, DocumentText, DocumentView, Page, TagCount, VersionView
 from ryorin.kernel.codec import from_json
 from ryorin.kernel.messages import OrgId
 

@@ -12,9 +12,10 @@ from ryorin.adapters.postgres.pool import EF_SEARCH, Connection, Pool, Row, rows
 from ryorin.adapters.postgres.vectors import sparse_literal, vector_literals
 from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
 from ryorin.contexts.knowledge.pipeline import Pipeline
-from ryorin.contexts.knowledge.queries import Candidate, SearchFilter, SimilarDocument
+from ryorin.contexts.knowledge.queries import Candidate, SearchFilter
 from ryorin.contexts.knowledge.read.ports import ChunkRow, CollectionKey, IndexState, ServingIndex
 from ryorin.contexts.knowledge.vector_store import VectorPlace
+from ryorin.contexts.knowledge.views import SimilarDocument
 from ryorin.kernel.codec import from_json
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.together import together

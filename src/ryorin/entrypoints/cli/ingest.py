@@ -14,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from watchfiles import awatch
 
 from ryorin.contexts.knowledge.commands import CreateCollection, DeleteDocument, PutDocument
-from ryorin.contexts.knowledge.queries import MAX_PAGE, ListDocuments, Page
+from ryorin.contexts.knowledge.queries import MAX_PAGE, ListDocuments
+from ryorin.contexts.knowledge.views import Page
 from ryorin.contexts.operations.queries import CommandView, GetCommand
 from ryorin.entrypoints.cli.folder_sync import (
     ROOT_METADATA,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from ryorin.contexts.knowledge.errors import CollectionNotFound, DocumentNotFound, VersionNotFound
 from ryorin.contexts.knowledge.queries import (
-    CollectionView,
-    DocumentText,
-    DocumentView,
     GetCollection,
     GetDocument,
     GetDocumentText,
@@ -14,11 +11,9 @@ from ryorin.contexts.knowledge.queries import (
     ListDocuments,
     ListTags,
     ListVersions,
-    Page,
-    TagCount,
-    VersionView,
 )
 from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey, DocumentReadModel
+from ryorin.contexts.knowledge.views import CollectionView, DocumentText, DocumentView, Page, TagCount, VersionView
 from ryorin.kernel.messages import Actor, OrgId
 
 

@@ -14,18 +14,17 @@ from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatisti
 from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms
 from ryorin.contexts.knowledge.events import DocumentVersionIndexed, IndexMoved
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline, StoreName
-from ryorin.contexts.knowledge.queries import (
-    Candidate,
+from ryorin.contexts.knowledge.queries import Candidate, SearchFilter
+from ryorin.contexts.knowledge.vector_store import Neighbour, VectorPlace
+from ryorin.contexts.knowledge.views import (
     CollectionView,
     DocumentText,
     DocumentView,
     Page,
-    SearchFilter,
     SimilarDocument,
     TagCount,
     VersionView,
 )
-from ryorin.contexts.knowledge.vector_store import Neighbour, VectorPlace
 from ryorin.kernel.messages import OrgId
 
 

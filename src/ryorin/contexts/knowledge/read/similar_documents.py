@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ryorin.contexts.knowledge.errors import DocumentNotFound
-from ryorin.contexts.knowledge.queries import FindMoreLikeThese, FindSimilarDocuments, SimilarDocument
+from ryorin.contexts.knowledge.queries import FindMoreLikeThese, FindSimilarDocuments
 from ryorin.contexts.knowledge.read.ports import ChunkIndex, CollectionKey
+from ryorin.contexts.knowledge.views import SimilarDocument
 from ryorin.kernel.messages import Actor
 
 
