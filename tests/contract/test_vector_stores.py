@@ -26,6 +26,7 @@ from ryorin.adapters.qdrant.edge import QdrantEdgeStore
 from ryorin.adapters.qdrant.server import QdrantStore, connect
 from ryorin.contexts.knowledge.vector_store import VectorPlace, VectorStore
 from ryorin.kernel.errors import InvalidInput, Unavailable
+from tests.qdrant_http import QdrantHttp, qdrant_http
 
 # the client's local mode says that it compares everything: that is what it is used for here
 pytestmark = pytest.mark.filterwarnings("ignore:Local mode performs exact")
@@ -38,6 +39,7 @@ STORES = (
     "qdrant-edge",
     "qdrant-edge-binary",
     "qdrant-client",
+    "qdrant-http",
     "libsql",
     "sqld",
 )
@@ -65,6 +67,12 @@ def sqld(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.terminate()
 
 
+@pytest.fixture
+def qdrant() -> Iterator[QdrantHttp]:
+    with qdrant_http() as server:
+        yield server
+
+
 @pytest.fixture(params=STORES)
 async def store(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[VectorStore]:
     name = request.param.removesuffix("-binary")
@@ -83,6 +91,9 @@ async def store(request: pytest.FixtureRequest, database_url: str, tmp_path: Pat
         case "qdrant-client":
             # the client's own local mode: requests and answers are real, the server is not
             made = QdrantStore(AsyncQdrantClient(location=":memory:"))
+        case "qdrant-http":
+            # the client's real way over HTTP, to a server that knows as much of Qdrant as is used here
+            made = QdrantStore(connect(request.getfixturevalue("qdrant").url, None, 5))
         case "libsql":
             made = LibSqlStore(str(tmp_path / "vectors.db"))
         case _:

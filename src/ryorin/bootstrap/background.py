@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
+from ryorin.adapters.postgres.compaction import Compaction
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.bootstrap.wiring.projections import Projections
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3.0
 TIDY_SECONDS = 600.0
+COMPACT_SECONDS = 60.0
 RESTART_SECONDS = 1.0
 CANCEL_AGAIN_SECONDS = 0.5
 QUEUES = ("interactive", "ingest")
@@ -51,6 +53,7 @@ async def background_work(
     if Role.PROJECTIONS in roles:
         jobs |= {name: runner.run for name, runner in projections.runners.items()}
         jobs["feeder"] = feeder.run
+        jobs["compaction"] = lambda: _repeat(Compaction(base.pool).compact, COMPACT_SECONDS)
         jobs["tidying"] = lambda: _repeat(PostgresAnswerStore(base.pool).purge, TIDY_SECONDS)
     stopping = asyncio.Event()
     tasks = {asyncio.create_task(_supervise(name, job, stopping), name=name) for name, job in jobs.items()}

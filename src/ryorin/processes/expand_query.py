@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,13 +33,22 @@ class KeptExpansions(Protocol):
     def put(self, key: str, expansion: Expansion) -> None: ...
 
 
+@dataclass(slots=True)
+class _Flight:
+    """An expansion on its way, and how many wait for it."""
+
+    task: asyncio.Task[Expansion]
+    waiting: int = 0
+
+
 class ExpandQueryProcess:
-    """Handler of `ExpandQuery`."""
+    """Handler of `ExpandQuery`; those who ask the same at once share one expansion."""
 
     def __init__(self, links: Sequence[Link], kept: KeptExpansions, telemetry: Telemetry) -> None:
         self._links = links
         self._kept = kept
         self._telemetry = telemetry
+        self._flights: dict[str, _Flight] = {}
 
     def known(self, query: ExpandQuery, actor: Actor) -> Expansion | None:
         """The expansion if it is kept."""
@@ -49,10 +59,27 @@ class ExpandQueryProcess:
         known = self.known(query, actor)
         if known is not None:
             return known
-        expansion = await self._made(query, actor)
+        key = _key(query, actor)
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = _Flight(asyncio.create_task(self._make(query, actor, key)))
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if flight.waiting == 0:
+                # nobody is left who wants it, or it is done
+                flight.task.cancel()
+
+    async def _make(self, query: ExpandQuery, actor: Actor, key: str) -> Expansion:
+        try:
+            expansion = await self._made(query, actor)
+        finally:
+            del self._flights[key]
         self._telemetry.count("ryorin_query_expansions_total", source=expansion.source)
         if expansion.source != "none":
-            self._kept.put(_key(query, actor), expansion)
+            self._kept.put(key, expansion)
         return expansion
 
     async def _made(self, query: ExpandQuery, actor: Actor) -> Expansion:

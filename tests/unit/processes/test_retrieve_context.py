@@ -185,3 +185,37 @@ def test_shared_words_are_content_words_of_both_languages() -> None:
     texts = ["受付時間は九時からです。コーヒーは無料。", "受付時間とコーヒーについて。"]
 
     assert shared_words(texts, "コーヒーはいつ？") == ["受付時間"]
+
+
+async def test_those_who_ask_the_same_at_once_share_one_expansion() -> None:
+    gate = asyncio.Event()
+    slow = Says(["Opening hours"], after=gate)
+    retrieval = Retrieval(link(slow))
+    wanted = ExpandQuery(text=QUESTION, collection="docs")
+
+    first, second, third = (asyncio.create_task(retrieval.expansion(wanted, ACTOR)) for _ in range(3))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    second.cancel()
+    gate.set()
+
+    assert (await first).variants == (await third).variants == ("Opening hours",)
+    assert slow.asked == 1
+
+
+async def test_an_expansion_that_nobody_waits_for_is_given_up() -> None:
+    slow = Says(["Opening hours"], after=asyncio.Event())
+    retrieval = Retrieval(link(slow))
+    wanted = ExpandQuery(text=QUESTION, collection="docs")
+    asked = [asyncio.create_task(retrieval.expansion(wanted, ACTOR)) for _ in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    for one in asked:
+        one.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    await asyncio.sleep(0)
+
+    slow.after = None
+    again = await retrieval.expansion(wanted, ACTOR)
+
+    assert (again.variants, slow.asked) == (("Opening hours",), 2)

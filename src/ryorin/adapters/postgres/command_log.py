@@ -134,7 +134,8 @@ class PostgresCommandLog:
             "seconds": LEASE_SECONDS,
             "max_interruptions": MAX_INTERRUPTIONS,
         }
-        row = await self._pool.fetch_one(sql.LEASE, parameters)
+        async with self._pool.connection() as connection:
+            row = next(iter(await rows_of(connection, sql.LEASE, parameters)), None)
         if row is None or row["state"] != CommandState.RUNNING:
             return None
         return self._record(row)

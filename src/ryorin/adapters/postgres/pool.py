@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -19,6 +19,10 @@ Parameters = Sequence[Any] | Mapping[str, Any] | None
 ACQUIRE_SECONDS = 30.0
 # set once for a connection, so that the usual search is one statement: 3 x 50 candidates (ADR-0003)
 EF_SEARCH = 150
+
+
+class ConnectionLost(Unavailable):
+    """The connection broke while it was used."""
 
 
 class Pool:
@@ -56,13 +60,16 @@ class Pool:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection in autocommit mode; raises Unavailable when there is none."""
+        connection: Connection | None = None
         try:
             async with self._pool.connection() as connection:
                 yield connection
         except (PoolTimeout, PoolClosed) as error:
             raise Unavailable("no database connection is free; try again") from error
         except OperationalError as error:
-            raise Unavailable(f"PostgreSQL: {str(error).strip().splitlines()[0]}") from error
+            reason = f"PostgreSQL: {str(error).strip().splitlines()[0]}"
+            lost = connection is not None and connection.closed
+            raise (ConnectionLost if lost else Unavailable)(reason) from error
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -71,25 +78,40 @@ class Pool:
             yield connection
 
     async def fetch(self, query: str, parameters: Parameters = None) -> list[Row]:
-        """All rows of one statement."""
-        async with self.connection() as connection:
-            cursor = await connection.execute(query, parameters)
-            return await cursor.fetchall()
+        """All rows of one statement that changes nothing: it is tried again when its connection was dead."""
+
+        async def once() -> list[Row]:
+            async with self.connection() as connection:
+                return await rows_of(connection, query, parameters)
+
+        return await self.again(once)
 
     async def fetch_as(self, kind: Callable[..., T], query: str, parameters: Parameters = None) -> list[T]:
-        """All rows of one statement, each as `kind` of its columns in order; cheaper than rows by name."""
-        async with (
-            self.connection() as connection,
-            connection.cursor(binary=True, row_factory=args_row(kind)) as cursor,
-        ):
-            await cursor.execute(query, parameters)
-            return await cursor.fetchall()
+        """As `fetch`, each row as `kind` of its columns in order; cheaper than rows by name."""
+
+        async def once() -> list[T]:
+            async with (
+                self.connection() as connection,
+                connection.cursor(binary=True, row_factory=args_row(kind)) as cursor,
+            ):
+                await cursor.execute(query, parameters)
+                return await cursor.fetchall()
+
+        return await self.again(once)
 
     async def fetch_one(self, query: str, parameters: Parameters = None) -> Row | None:
-        """The first row of one statement."""
-        async with self.connection() as connection:
-            cursor = await connection.execute(query, parameters)
-            return await cursor.fetchone()
+        """The first row, as `fetch`."""
+        rows = await self.fetch(query, parameters)
+        return rows[0] if rows else None
+
+    async def again(self, once: Callable[[], Awaitable[T]]) -> T:
+        """Do something that changes nothing; once more when its connection was dead."""
+        try:
+            return await once()
+        except ConnectionLost:
+            # the server went away or was restarted: idle connections are likely dead too
+            await self._pool.check()
+            return await once()
 
     async def execute(self, query: str, parameters: Parameters = None) -> int:
         """Run one statement; the number of rows it touched."""

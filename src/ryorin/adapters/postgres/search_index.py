@@ -158,9 +158,13 @@ class PostgresChunkIndex:
     async def _nearest_one(self, parameters: Mapping[str, object], fetch: int) -> tuple[Candidate, ...]:
         if fetch <= EF_SEARCH:
             return tuple(await self._pool.fetch_as(Candidate, NEAREST, parameters))
-        async with self._pool.transaction() as connection:
-            await _set_ef_search(connection, fetch)
-            return candidates_of(await rows_of(connection, NEAREST, parameters))
+
+        async def once() -> tuple[Candidate, ...]:
+            async with self._pool.transaction() as connection:
+                await _set_ef_search(connection, fetch)
+                return candidates_of(await rows_of(connection, NEAREST, parameters))
+
+        return await self._pool.again(once)
 
     async def nearest_filtered(
         self, key: CollectionKey, which: SearchFilter, vector: NDArray[np.float32], limit: int, exact: bool
@@ -173,10 +177,14 @@ class PostgresChunkIndex:
         }
         if exact:
             return candidates_of(await self._pool.fetch(EXACT_FILTERED, parameters))
-        async with self._pool.transaction() as connection:
-            await _set_ef_search(connection, limit)
-            await run(connection, "SET LOCAL hnsw.iterative_scan = strict_order")
-            return candidates_of(await rows_of(connection, NEAREST_FILTERED, parameters))
+
+        async def once() -> tuple[Candidate, ...]:
+            async with self._pool.transaction() as connection:
+                await _set_ef_search(connection, limit)
+                await run(connection, "SET LOCAL hnsw.iterative_scan = strict_order")
+                return candidates_of(await rows_of(connection, NEAREST_FILTERED, parameters))
+
+        return await self._pool.again(once)
 
     async def lexical(
         self,
@@ -203,9 +211,13 @@ class PostgresChunkIndex:
     async def term_statistics(self, key: CollectionKey, term_ids: Sequence[int]) -> TermStatistics:
         """Document frequencies of the terms in the collection's present lexicon epoch."""
         parameters = (key.org_id, key.collection)
-        async with self._pool.connection() as connection:
-            frequencies = await rows_of(connection, FREQUENCIES, (*parameters, list(term_ids)))
-            counted = await rows_of(connection, COUNTED, parameters)
+
+        async def once() -> tuple[list[Row], list[Row]]:
+            async with self._pool.connection() as connection:
+                frequencies = await rows_of(connection, FREQUENCIES, (*parameters, list(term_ids)))
+                return frequencies, await rows_of(connection, COUNTED, parameters)
+
+        frequencies, counted = await self._pool.again(once)
         return TermStatistics(
             document_count=counted[0]["lexicon_chunks"] if counted else 0,
             frequencies={row["term"]: row["frequency"] for row in frequencies},

@@ -31,6 +31,8 @@ CREATE TABLE search_chunks_g{{g}} (
     -- NULL while the collection is served from a place of its own, or until the vector is made
     vector halfvec({{dimensions}}),
     terms integer[] NOT NULL, weights sparsevec({SPARSE_DIMENSIONS}) NOT NULL);
+-- gone chunks stand in the way of a search of the graph until they are vacuumed
+ALTER TABLE search_chunks_g{{g}} SET (autovacuum_vacuum_scale_factor = 0.05);
 -- stage 1, dense: the whole index at once, filters come in stage 2 (DESIGN.md section 4)
 CREATE INDEX ON search_chunks_g{{g}} USING hnsw (vector halfvec_ip_ops) WITH (m = 16, ef_construction = 64);
 -- stage 1, lexical: chunks that hold a term

@@ -91,13 +91,17 @@ class PgVectorStore:
     async def _nearest_one(self, place: VectorPlace, literal: str, fetch: int) -> Sequence[Neighbour]:
         candidates = fetch * OVERSAMPLING if place.storage == "binary" else fetch
         parameters = {"vector": literal, "fetch": fetch, "list": candidates}
-        async with self._pool.transaction() as connection:
-            ef_search = str(min(candidates, MAX_EF_SEARCH))
-            await run(connection, "SELECT set_config('hnsw.ef_search', %s, true)", (ef_search,))
-            if candidates > MAX_EF_SEARCH:
-                await run(connection, "SET LOCAL hnsw.iterative_scan = strict_order")
-            cursor = await connection.execute(_sql(NEAREST[place.storage], place), parameters)
-            return [Neighbour(row["chunk_id"], row["score"]) for row in await cursor.fetchall()]
+
+        async def once() -> Sequence[Neighbour]:
+            async with self._pool.transaction() as connection:
+                ef_search = str(min(candidates, MAX_EF_SEARCH))
+                await run(connection, "SELECT set_config('hnsw.ef_search', %s, true)", (ef_search,))
+                if candidates > MAX_EF_SEARCH:
+                    await run(connection, "SET LOCAL hnsw.iterative_scan = strict_order")
+                cursor = await connection.execute(_sql(NEAREST[place.storage], place), parameters)
+                return [Neighbour(row["chunk_id"], row["score"]) for row in await cursor.fetchall()]
+
+        return await self._pool.again(once)
 
     async def drop(self, place: VectorPlace) -> None:
         """Drop the table."""

@@ -115,7 +115,7 @@ class IndexBody(Body):
 class LikeBody(Body):
     """Documents to find more like, and documents to keep away from."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"like": ["office.md"], "limit": 3}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"like": ["office/hours.md"], "limit": 3}]})
 
     like: list[str] = Field(min_length=1, max_length=100)
     unlike: list[str] = Field(default=[], max_length=100)
