@@ -79,8 +79,7 @@ async def open_app(
         base = build_foundation(pool)
         await base.queue.open()
         app = await _assemble(settings, base, await loading, stack)
-        for store in app.projections.stores:
-            await store.ensure()
+        await app.projections.prepare()
         executor = app.services.commands.executor
         await stack.enter_async_context(background_work(base, app.projections, executor, app.feeder, settings, roles))
         yield app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ import pytest
 from ryorin.adapters.local.expansions import MemoryExpansions
 from ryorin.adapters.memory.clock import StandingClock
 from ryorin.adapters.memory.telemetry import MemoryTelemetry
+from ryorin.contexts.answers.queries import ChatMessage
 from ryorin.contexts.knowledge.expansion import ExpandQuery, RetrieveContext, Retrieved
 from ryorin.contexts.knowledge.queries import SearchChunks
 from ryorin.kernel.breaker import CircuitBreaker
@@ -140,7 +142,7 @@ async def test_a_search_that_fails_with_variants_is_answered_without_them() -> N
     assert (found.result.degraded, len(found.result.hits)) == (("variants",), 1)
 
 
-@pytest.mark.parametrize("said", ["no JSON", '{"japanese": 1}', '["a"]', "{}", '{"japanese": ["時間"], "engl'])
+@pytest.mark.parametrize("said", ["no JSON", '{"japanese": 1}', '["a"]', "{}", '{"japane'])
 async def test_a_model_that_talks_rubbish_is_no_expander(said: str) -> None:
     expander = ModelExpander(Parrot([said]), timeout_seconds=1)
 
@@ -155,6 +157,20 @@ async def test_variants_that_babble_or_repeat_are_not_searched() -> None:
     assert (await retrieval.retrieve()).expansion.variants == ("Opening hours",)
 
 
+async def test_of_an_answer_that_was_cut_off_the_whole_strings_count() -> None:
+    said = '{"japanese": ["営業時間"], "english": ["Opening hours", "Office ho'
+
+    variants = await ModelExpander(Parrot([said]), 1).expand(ExpandQuery(text=QUESTION), ACTOR)
+
+    assert variants == ["営業時間", "Opening hours"]
+
+
+async def test_a_model_that_repeats_an_example_says_nothing() -> None:
+    said = '{"japanese": ["日本の最高峰の山"], "english": ["Opening hours"]}'
+
+    assert await ModelExpander(Parrot([said]), 1).expand(ExpandQuery(text=QUESTION), ACTOR) == ["Opening hours"]
+
+
 async def test_a_model_is_asked_for_lists_of_the_wanted_lengths_with_the_question_as_data() -> None:
     parrot = Parrot(['{"japanese": ["営業時間"], "english": ["Opening hours", "Office hours"]}'])
 
@@ -162,7 +178,10 @@ async def test_a_model_is_asked_for_lists_of_the_wanted_lengths_with_the_questio
 
     assert variants == ["営業時間", "Opening hours", "Office hours"]
     request = parrot.requests[0]
-    assert [message.content for message in request.messages if message.role == "user"] == [QUESTION]
+    assert request.messages[-1] == ChatMessage("user", QUESTION)
+    # the earlier turns show lists of the lengths that are asked for
+    shown = [json.loads(message.content) for message in request.messages if message.role == "assistant"]
+    assert [(len(lists["japanese"]), len(lists["english"])) for lists in shown] == [(1, 2), (1, 2)]
     assert request.json_schema is not None
     assert request.json_schema["properties"]["english"]["minItems"] == 2  # type: ignore[index]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ ADVANCE = """
 UPDATE projection_generations SET transaction_id = %s::text::xid8, position = %s, updated_at = now()
 WHERE name = %s AND generation = %s
 """
-INSERT = "INSERT INTO projection_generations (name, generation, state) VALUES (%s, %s, %s)"
+INSERT = "INSERT INTO projection_generations (name, generation, state, fingerprint) VALUES (%s, %s, %s, %s)"
+FINGERPRINT = "SELECT fingerprint FROM projection_generations WHERE name = %s AND state = 'active'"
 NEXT = "SELECT COALESCE(max(generation), 0) + 1 AS next FROM projection_generations WHERE name = %s"
 LEFTOVERS = "SELECT generation FROM projection_generations WHERE name = %s AND state <> 'active'"
 SET_STATE = "UPDATE projection_generations SET state = %s, updated_at = now() WHERE name = %s AND generation = %s"
@@ -55,6 +57,11 @@ class Schema:
 
     ddl: str
     views: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the tables."""
+        return hashlib.sha256(self.ddl.encode()).hexdigest()[:16]
 
     def create(self, generation: int) -> str:
         """The statements that make a generation's tables."""
@@ -111,9 +118,14 @@ class PostgresProjectionStore(Generic[W]):
                 await self._create(connection, 1, "active")
                 await run(connection, self._schema.show(1))
 
+    async def outdated(self) -> bool:
+        """Whether the active generation was made by another version of Ryorin, or for another embedding model."""
+        row = await self._pool.fetch_one(FINGERPRINT, (self._name,))
+        return bool(self._schema.ddl) and row is not None and row["fingerprint"] != self._schema.fingerprint
+
     async def _create(self, connection: Connection, generation: int, state: str) -> None:
         await run(connection, self._schema.create(generation))
-        await run(connection, INSERT, (self._name, generation, state))
+        await run(connection, INSERT, (self._name, generation, state, self._schema.fingerprint))
 
     @asynccontextmanager
     async def open(self, generation: int | None = None) -> AsyncIterator[PostgresProjectionTransaction[W] | None]:

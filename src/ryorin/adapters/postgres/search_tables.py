@@ -65,6 +65,6 @@ VIEWS = (
 )
 
 
-def search_schema(dimensions: int) -> Schema:
-    """Tables and views of the search index for vectors of the given dimensions."""
-    return Schema(DDL.replace("{dimensions}", str(dimensions)), VIEWS)
+def search_schema(dimensions: int, model_id: str = "") -> Schema:
+    """Tables and views of the search index for vectors of a model; another model makes another index."""
+    return Schema(f"-- vectors of {model_id}\n{DDL.replace('{dimensions}', str(dimensions))}", VIEWS)

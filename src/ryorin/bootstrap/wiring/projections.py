@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.kernel.projection import Projection, ProjectionRunner
 from ryorin.processes.keep_answers_fresh import FreshnessProjection
 
+logger = logging.getLogger(__name__)
+
 # a search batch writes an HNSW index: small ones keep tokens and other readers of the log waiting less
 SEARCH_BATCH = 16
 BATCH = 100
@@ -33,19 +36,27 @@ BATCH = 100
 class Projections:
     """Every projection's store and runner."""
 
-    stores: Sequence[PostgresProjectionStore[Any]]
+    stores: dict[str, PostgresProjectionStore[Any]]
     runners: dict[str, ProjectionRunner[Any]]
+
+    async def prepare(self) -> None:
+        """Make what is not there, and rebuild what another version made: its rows would not fit any more."""
+        for name, store in self.stores.items():
+            await store.ensure()
+            if await store.outdated():
+                logger.warning("the read model %s was made by another version or model; it is rebuilt", name)
+                await self.runners[name].rebuild()
 
 
 def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -> Projections:
     """All projections, each with its store; `spaces` are indexes' engines."""
     space = spaces[DEFAULT_EMBEDDING]
-    stores: list[PostgresProjectionStore[Any]] = []
+    stores: dict[str, PostgresProjectionStore[Any]] = {}
     runners: dict[str, ProjectionRunner[Any]] = {}
 
     def add(projection: Projection[Any], schema: Schema, rows: Callable[[Connection, int], Any], batch: int) -> None:
         store = PostgresProjectionStore(base.pool, projection.name, schema, rows)
-        stores.append(store)
+        stores[projection.name] = store
         runners[projection.name] = ProjectionRunner(projection, store, base.events, base.telemetry, batch)
 
     model_id = space.model_id
@@ -53,7 +64,7 @@ def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -
     add(DocumentsProjection(), DOCUMENTS_SCHEMA, PostgresDocumentRows, BATCH)
     add(
         SearchProjection(),
-        search_schema(space.dimensions),
+        search_schema(space.dimensions, space.model_id),
         lambda connection, generation: PostgresSearchRows(connection, generation, model_id),
         SEARCH_BATCH,
     )
