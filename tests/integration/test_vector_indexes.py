@@ -16,7 +16,7 @@ from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
 from ryorin.bootstrap.app import App, open_app
 from ryorin.bootstrap.settings import Settings
 from ryorin.contexts.knowledge.commands import ConfigureCollection, DeleteDocument, MoveIndex, RestoreDocument
-from ryorin.contexts.knowledge.pipeline import AnswerStage, IndexSpec, Pipeline, RerankStage, RetrieveStage
+from ryorin.contexts.knowledge.pipeline import AnswerStage, IndexSpec, Pipeline, RerankStage, RetrieveStage, StoreName
 from ryorin.contexts.knowledge.queries import GetCollection, SearchChunks, SearchResult
 from ryorin.contexts.operations.commands import RebuildProjection
 from ryorin.contexts.operations.queries import CommandView, GetCommand
@@ -128,9 +128,14 @@ async def test_there_and_back_again(app: App) -> None:
     assert view.index == IndexSpec()
 
 
-async def test_a_new_generation_serves_the_moved_collection(app: App) -> None:
+@pytest.mark.parametrize("store", ["pgvector", "qdrant", "libsql"])
+async def test_a_new_generation_serves_the_moved_collection(
+    app: App, store: StoreName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the store is asked even where comparing everything would do
+    monkeypatch.setattr("ryorin.contexts.knowledge.read.stored_vectors.EXACT_CHUNKS", 0)
     await fill(app)
-    await move(app, IndexSpec("qdrant", "trigrams"))
+    await move(app, IndexSpec(store, "trigrams"))
     await put(app, "d.md", "Owls hunt at night.\n")
     rebuilt = await app.services.commands.send(RebuildProjection(projection="knowledge.search"), ADMIN)
     view = await app.services.queries.ask(GetCommand(id=rebuilt.record.envelope.id, wait_seconds=60), ADMIN)
@@ -138,7 +143,7 @@ async def test_a_new_generation_serves_the_moved_collection(app: App) -> None:
     found = await search(app, "Owls hunt at night")
 
     assert view.state == "succeeded", view.error
-    assert (found.hits[0].document, found.degraded) == ("d.md", ())
+    assert (found.hits[0].document, found.degraded, found.plan) == ("d.md", (), f"{store}:hnsw")
 
 
 async def test_an_old_version_that_comes_back_gets_its_vectors(app: App) -> None:

@@ -13,6 +13,9 @@ from ryorin.contexts.knowledge.queries import Candidate, ContextProbe, SearchFil
 LIMIT, TOP_K = 6, 3
 # without a reranker, and with one that judges so many
 POOLS = (None, 3, 5)
+# the usual weight of vectors, and a collection's own
+WEIGHTS = (None, 0.0, 0.8, 1.0)
+NAMES = st.sets(st.sampled_from([f"d{number}" for number in range(14)]))
 # a document has one chunk here: its dense and its lexical score
 DOCUMENTS = st.dictionaries(
     st.sampled_from([f"d{number}" for number in range(14)]),
@@ -28,7 +31,9 @@ def search(documents: dict[str, tuple[int, int]], ids: dict[str, int]) -> tuple[
     return sorted(dense, key=by_score)[:LIMIT], sorted(lexical, key=by_score)[:LIMIT]
 
 
-def probe_of(dense: list[Candidate], lexical: list[Candidate], pool: int | None = None) -> ContextProbe:
+def probe_of(
+    dense: list[Candidate], lexical: list[Candidate], pool: int | None = None, weight: float | None = None
+) -> ContextProbe:
     return ContextProbe(
         collection="c",
         filter=SearchFilter(),
@@ -42,12 +47,13 @@ def probe_of(dense: list[Candidate], lexical: list[Candidate], pool: int | None 
         dense=(tuple(dense),),
         lexical=tuple(lexical),
         pool=pool,
+        dense_weight=weight,
     )
 
 
-def context_of(dense: list[Candidate], lexical: list[Candidate], pool: int | None) -> list[int]:
+def context_of(dense: list[Candidate], lexical: list[Candidate], pool: int | None, weight: float | None) -> list[int]:
     """The first hits; a reranker judges each of its pool by the scores it has in the lists, here by their product."""
-    ranking = [identifier for identifier, _ in rank([dense], lexical)]
+    ranking = [identifier for identifier, _ in rank([dense], lexical, weight)]
     if pool is None:
         return ranking[:TOP_K]
     by_dense = {entry.chunk_id: entry.score for entry in dense}
@@ -57,20 +63,30 @@ def context_of(dense: list[Candidate], lexical: list[Candidate], pool: int | Non
 
 
 @settings(max_examples=600, deadline=None)
-@given(DOCUMENTS, DOCUMENTS, st.sets(st.sampled_from([f"d{number}" for number in range(14)])), st.sampled_from(POOLS))
+@given(
+    DOCUMENTS,
+    DOCUMENTS,
+    st.sets(st.sampled_from([f"d{number}" for number in range(14)])),
+    st.sampled_from(POOLS),
+    st.sampled_from(WEIGHTS),
+)
 def test_a_context_that_changed_is_never_called_unchanged(
-    before: dict[str, tuple[int, int]], put: dict[str, tuple[int, int]], deleted: set[str], pool: int | None
+    before: dict[str, tuple[int, int]],
+    put: dict[str, tuple[int, int]],
+    deleted: set[str],
+    pool: int | None,
+    weight: float | None,
 ) -> None:
     numbers = count(1)
     ids = {name: next(numbers) for name in before}
     dense, lexical = search(before, ids)
-    probe = probe_of(dense, lexical, pool)
-    context = context_of(dense, lexical, pool)
+    probe = probe_of(dense, lexical, pool, weight)
+    context = context_of(dense, lexical, pool, weight)
 
     after = {name: scores for name, scores in before.items() if name not in deleted}
     after |= put
     new_ids = {name: next(numbers) if name in put else ids[name] for name in after}
-    new_context = context_of(*search(after, new_ids), pool)
+    new_context = context_of(*search(after, new_ids), pool, weight)
     newcomers = [
         Newcomer(
             name,

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 # 250 ms: a lost notification delays a read model by at most this (DESIGN.md section 4)
 POLL_SECONDS = 0.25
 MAX_PAUSE_SECONDS = 5.0
+# a store that is down must not keep a read model from being rebuilt
+SETTLE_SECONDS = 600.0
 
 
 class Projection(Protocol[W_contra]):
@@ -58,6 +60,10 @@ class ProjectionStore(Protocol[W_co]):
 
     async def begin_rebuild(self) -> int:
         """Create an empty next generation and return its number."""
+        ...
+
+    async def settled(self, generation: int) -> bool:
+        """Whether what lies outside the store, such as vectors elsewhere, has all of a generation too."""
         ...
 
     async def switch_to(self, generation: int) -> None:
@@ -112,10 +118,17 @@ class ProjectionRunner(Generic[W]):
                     await self.projection.apply(batch, transaction.rows)
                 await transaction.advance(batch[-1].position)
 
-    async def rebuild(self) -> int:
-        """Fill a next generation beside the active one, switch to it and return its number."""
+    async def rebuild(self, settle: bool = True) -> int:
+        """Fill a next generation beside the active one, switch to it and return its number.
+
+        With `settle` it is served only when other stores have it too, or after a while without them.
+        """
         generation = await self._store.begin_rebuild()
         await self.catch_up(generation)
+        deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
+        while settle and not await self._store.settled(generation) and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(POLL_SECONDS)
+            await self.catch_up(generation)
         await self._store.switch_to(generation)
         await self.catch_up()
         return generation

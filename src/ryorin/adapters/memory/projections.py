@@ -69,6 +69,10 @@ class MemoryProjectionStore(Generic[W]):
         self._generations[number] = _Generation(self._empty())
         return number
 
+    async def settled(self, generation: int) -> bool:
+        """There is nothing outside."""
+        return True
+
     async def switch_to(self, generation: int) -> None:
         """Make a generation the active one."""
         self.active = generation

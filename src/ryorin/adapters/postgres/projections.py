@@ -33,7 +33,9 @@ FINGERPRINT = "SELECT fingerprint FROM projection_generations WHERE name = %s AN
 NEXT = "SELECT COALESCE(max(generation), 0) + 1 AS next FROM projection_generations WHERE name = %s"
 LEFTOVERS = "SELECT generation FROM projection_generations WHERE name = %s AND state <> 'active'"
 SET_STATE = "UPDATE projection_generations SET state = %s, updated_at = now() WHERE name = %s AND generation = %s"
-RETIRE = "UPDATE projection_generations SET state = 'retired' WHERE name = %s AND state = 'active'"
+RETIRE = """
+UPDATE projection_generations SET state = 'retired', updated_at = now() WHERE name = %s AND state = 'active'
+"""
 FORGET = "DELETE FROM projection_generations WHERE name = %s AND generation = %s"
 RECORD_ERROR = "UPDATE projection_generations SET error = %s WHERE name = %s AND state = 'active'"
 STATUSES = """
@@ -57,6 +59,8 @@ class Schema:
 
     ddl: str
     views: tuple[str, ...]
+    # whether something beside the database still has to be given what a generation holds
+    unsettled: str | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -153,6 +157,13 @@ class PostgresProjectionStore(Generic[W]):
             generation = int((await rows_of(connection, NEXT, (self._name,)))[0]["next"])
             await self._create(connection, generation, "building")
         return generation
+
+    async def settled(self, generation: int) -> bool:
+        """Whether nothing beside the database has to be given any more of what the generation holds."""
+        if self._schema.unsettled is None:
+            return True
+        row = await self._pool.fetch_one(self._schema.unsettled.replace("{g}", str(generation)))
+        return row is None
 
     async def switch_to(self, generation: int) -> None:
         """Make a generation active, atomically for readers; the one before stays until the next rebuild."""

@@ -63,8 +63,13 @@ VIEWS = (
     "search_vector_indexes",
     "search_points",
 )
+# a vector that a store waits for is compared one by one until then: a new generation is served when none is left
+UNSETTLED = """
+SELECT 1 FROM search_points_g{g} p JOIN search_vector_indexes_g{g} i USING (index_id)
+WHERE i.state = 'active' AND p.state = 'pending' LIMIT 1
+"""
 
 
 def search_schema(dimensions: int, model_id: str = "") -> Schema:
     """Tables and views of the search index for vectors of a model; another model makes another index."""
-    return Schema(f"-- vectors of {model_id}\n{DDL.replace('{dimensions}', str(dimensions))}", VIEWS)
+    return Schema(f"-- vectors of {model_id}\n{DDL.replace('{dimensions}', str(dimensions))}", VIEWS, UNSETTLED)

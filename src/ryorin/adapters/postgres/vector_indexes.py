@@ -61,14 +61,18 @@ SELECT 'default' FROM search_collections
 WHERE org_id = %(org_id)s AND collection = %(collection)s AND shared AND index_id IS NOT NULL
 """
 GENERATIONS = """
-SELECT generation FROM projection_generations WHERE name = 'knowledge.search' AND state IN ('active', 'building')
+SELECT generation, state = 'retired' AS retired,
+       state = 'retired' AND updated_at < now() - make_interval(secs => %s) AS over
+FROM projection_generations WHERE name = 'knowledge.search'
 """
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('vector feeder', 7)) AS locked"
 INDEXES = """
 SELECT index_id, org_id, collection, place, store, embedding, model_id, dimensions, storage, state,
-       state = 'retired' AND changed_at < now() - make_interval(secs => %s) AS over
-FROM search_vector_indexes_g{g}
+       state = 'retired' AND changed_at < now() - make_interval(secs => %s) AS over,
+       EXISTS (SELECT 1 FROM search_points_g{g} p WHERE p.index_id = i.index_id AND p.state <> 'stored') AS waiting
+FROM search_vector_indexes_g{g} i
 """
+SHARED_WAITS = "SELECT 1 FROM search_points_g{g} WHERE index_id = 'shared' AND state <> 'stored' LIMIT 1"
 # an index at a time, oldest chunks first; a chunk without a vector names the set that its passage is in
 PENDING = """
 SELECT p.chunk_id, e.vector::text AS vector, d.org_id, d.chunk_set FROM search_points_g{g} p
@@ -145,13 +149,16 @@ class PostgresVectorIndexes:
 
     async def _indexes(self) -> Sequence[Fed]:
         found: list[Fed] = []
-        for generation in [row["generation"] for row in await self._pool.fetch(GENERATIONS)]:
+        for generation in await self._pool.fetch(GENERATIONS, (GRACE_SECONDS,)):
+            number = generation["generation"]
             try:
-                rows = await self._pool.fetch(INDEXES.replace("{g}", str(generation)), (GRACE_SECONDS,))
+                rows = await self._pool.fetch(INDEXES.replace("{g}", str(number)), (GRACE_SECONDS,))
+                shared = await self._pool.fetch(SHARED_WAITS.replace("{g}", str(number)))
             except UndefinedTable:
-                continue  # an unfinished rebuild was given up meanwhile
-            found += [_fed(row, generation) for row in rows]
-            found.append(Fed(SHARED, generation, None, None, IndexSpec(), self._model_id, "active"))
+                continue  # an unfinished rebuild was given up meanwhile, or another version made it
+            found += [_fed(row, number, generation) for row in rows]
+            if shared and not generation["retired"]:
+                found.append(Fed(SHARED, number, None, None, IndexSpec(), self._model_id, "active", waiting=True))
         return found
 
     async def pending(self, index: Fed, limit: int) -> Pending:
@@ -194,15 +201,18 @@ def _of(statement: str, index: Fed) -> str:
     return statement.replace("{g}", str(index.generation))
 
 
-def _fed(row: Row, generation: int) -> Fed:
+def _fed(row: Row, number: int, generation: Row) -> Fed:
+    state = "retired" if generation["retired"] else row["state"]
     return Fed(
         index_id=row["index_id"],
-        generation=generation,
+        generation=number,
         org_id=OrgId(row["org_id"]),
         place=VectorPlace(row["place"], row["dimensions"], row["storage"]),
         spec=IndexSpec(row["store"], row["embedding"], row["storage"]),
         model_id=row["model_id"],
-        state="over" if row["over"] else row["state"],
+        # what served an old generation goes with it
+        state="over" if row["over"] or generation["over"] else state,
+        waiting=row["waiting"],
     )
 
 

@@ -45,7 +45,8 @@ class Projections:
             await store.ensure()
             if await store.outdated():
                 logger.warning("the read model %s was made by another version or model; it is rebuilt", name)
-                await self.runners[name].rebuild()
+                # nobody feeds other stores yet: they follow when the server runs
+                await self.runners[name].rebuild(settle=False)
 
 
 def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -> Projections:

@@ -72,15 +72,21 @@ class VectorFeeder:
         if index.state == "over":
             await store.drop(index.place)
             await self._backlog.drop(index)
+            self._since_optimised.pop(index.place.name, None)
             return True
         if index.state == "retired":
-            return False
+            return False  # a search may still be between its stages
         return await self._carry(index, store)
 
     async def _carry(self, index: Fed, store: VectorStore) -> bool:
         assert index.place is not None
-        if index.state == "building":
+        if index.place.name not in self._since_optimised:
+            # also an index of a new generation, which nobody has made yet
             await store.create(index.place)
+            self._since_optimised[index.place.name] = 0
+        if not index.waiting:
+            await self._optimise(index, store, put=0, busy=False)
+            return False
         pending = await self._backlog.pending(index, BATCH)
         if len(pending.chunk_ids):
             await store.put(index.place, pending.chunk_ids, pending.vectors)

@@ -92,6 +92,8 @@ class VectorIndexes(Protocol):
 class Fed:
     """An index that a store is fed for; `place` is None for the shared one, which holds its vectors itself.
 
+    `waiting` tells that there is something to carry or to take away.
+
     States: building, ready (indexed, not serving yet), active, retired, over (retired for so long that no search can
     still be using it).
     """
@@ -103,6 +105,7 @@ class Fed:
     spec: IndexSpec
     model_id: str
     state: str
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
