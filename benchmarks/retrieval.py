@@ -7,6 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.index import DIMENSIONS, KEY, Vectors, filled_index, make_centres, make_vectors
 from benchmarks.measure import Machine, percentile, report, say
 from ryorin.adapters.postgres.pool import Pool
-from ryorin.adapters.postgres.search_index import PostgresChunkIndex
+from ryorin.adapters.postgres.search_index import NEAREST, PostgresChunkIndex
 from ryorin.adapters.postgres.vectors import vector_literals
 from ryorin.contexts.knowledge.queries import SearchFilter
 from ryorin.contexts.knowledge.read.dense_plan import OVERFETCH, DensePlanner
@@ -39,6 +40,28 @@ async def raw_search(pool: Pool, literals: list[str]) -> None:
             group.create_task(one(literal))
 
 
+# both stages of many vectors in one statement, to compare with a statement and a connection for each
+LATERAL = f"""
+SELECT question.number, near.chunk_id, near.document, near.score
+FROM unnest(%(vectors)s::text[]) WITH ORDINALITY AS question(vector, number)
+CROSS JOIN LATERAL ({NEAREST.replace("%(vector)s", "question.vector")}) AS near
+"""
+HYBRID_CONNECTIONS = 2
+
+
+async def lateral_search(pool: Pool, literals: list[str], connections: int = 1) -> None:
+    """Both stages on one connection, or shared out among some."""
+    parameters = {
+        **{"fetch": FETCH, "limit": LIST_LIMIT, "tags": None, "metadata": None, "documents": None},
+        **{"org_id": KEY.org_id, "collection": KEY.collection},
+    }
+    async with asyncio.TaskGroup() as group:
+        for first in range(connections):
+            share = literals[first::connections]
+            if share:
+                group.create_task(pool.fetch(LATERAL, {**parameters, "vectors": share}))
+
+
 async def our_search(index: PostgresChunkIndex, queries: Vectors, state: IndexState) -> list[list[int]]:
     """Both stages and the rows of the best ten: the first ten chunk ids of each list.
 
@@ -61,6 +84,8 @@ async def measure(pool: Pool, vectors: Vectors, old: NDArray[np.bool_], rounds: 
     index, dice = PostgresChunkIndex(pool), np.random.default_rng(7)
     ours: list[float] = []
     raw: list[float] = []
+    lateral: list[float] = []
+    hybrid: list[float] = []
     recalls: list[float] = []
     live = np.flatnonzero(~old)
     state = await index.state(KEY, SearchFilter())
@@ -69,10 +94,13 @@ async def measure(pool: Pool, vectors: Vectors, old: NDArray[np.bool_], rounds: 
         queries = picked + dice.normal(size=picked.shape).astype(np.float32) * 0.02
         queries /= np.linalg.norm(queries, axis=1, keepdims=True)
         literals = vector_literals(queries)
-        sides = [
-            (raw, lambda literals=literals: raw_search(pool, literals)),
-            (ours, lambda q=queries: our_search(index, q, state)),
+        sides: list[tuple[list[float], Callable[[], Awaitable[object]]]] = [
+            (raw, partial(raw_search, pool, literals)),
+            (ours, partial(our_search, index, queries, state)),
         ]
+        if width > 1:
+            sides.append((lateral, partial(lateral_search, pool, literals)))
+            sides.append((hybrid, partial(lateral_search, pool, literals, HYBRID_CONNECTIONS)))
         for times, action in sides if number % 2 else reversed(sides):
             elapsed = await timed(action)
             if number >= 3:  # the first rounds warm connections and caches
@@ -88,6 +116,8 @@ async def measure(pool: Pool, vectors: Vectors, old: NDArray[np.bool_], rounds: 
         "raw_p95_ms": percentile(raw, 95),
         "recall_at_10": round(float(np.mean(recalls)), 4),
         "p50_ratio_to_raw": round(percentile(ours, 50) / percentile(raw, 50), 3),
+        # what one statement for all vectors would take, on one connection and on two
+        **({"lateral_p50_ms": percentile(lateral, 50), "hybrid_p50_ms": percentile(hybrid, 50)} if lateral else {}),
     }
 
 
@@ -117,7 +147,7 @@ async def main_async(quick: bool) -> int:
                 "" if (size, width) == (main_size, 9) else f"_{width}v" if size == main_size else f"_{size // 1000}k"
             )
             for name, value in result.items():
-                (baseline if name.startswith("raw_") else figures)[name + suffix] = value
+                (baseline if name.startswith(("raw_", "lateral_", "hybrid_")) else figures)[name + suffix] = value
     config = {"dimensions": DIMENSIONS, "old_share": OLD_SHARE, "ef_search": FETCH, "chunks": main_size}
     report("retrieval", figures, baseline, machine, config)
     return 0

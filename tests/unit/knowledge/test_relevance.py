@@ -1,7 +1,18 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
 from ryorin.contexts.knowledge.domain.lexical import query_term_ids
-from ryorin.contexts.knowledge.domain.relevance import FEATURES, Evidence, QuestionTerms, RelevanceModel, features
+from ryorin.contexts.knowledge.domain.relevance import (
+    FEATURES,
+    Evidence,
+    QuestionTerms,
+    RelevanceModel,
+    features,
+    with_freshness,
+)
 
 
 def asked(text: str) -> QuestionTerms:
@@ -62,3 +73,17 @@ def test_a_model_gives_probabilities_that_rise_with_every_feature() -> None:
 
     assert 0 < model.probability([0.0] * 6) < model.probability([0.5] * 6) < model.probability([1.0] * 6) < 1
     assert model.probability([1e9] * 6) == 1.0
+
+
+def test_newer_documents_gain_by_their_age_against_the_newest() -> None:
+    newest = datetime(2026, 5, 1, tzinfo=UTC)
+    ages = {1: newest, 2: newest - timedelta(days=30), 3: newest - timedelta(days=3000)}
+    judged = dict.fromkeys(ages, 0.5)
+
+    found = with_freshness(judged, ages, weight=2.0, half_life_days=30)
+    later = with_freshness(judged, {key: at + timedelta(days=365) for key, at in ages.items()}, 2.0, 30)
+
+    assert found[1] == pytest.approx(0.8808, abs=1e-4)
+    assert found[2] == pytest.approx(0.7311, abs=1e-4)
+    assert found[3] == pytest.approx(0.5, abs=1e-4)
+    assert later == found

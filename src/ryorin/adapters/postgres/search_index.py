@@ -80,7 +80,7 @@ ORDER BY score DESC, c.chunk_id LIMIT %(limit)s
 """
 ROWS = """
 SELECT c.chunk_id, d.document, c.version, d.title, c.heading_path, c.ordinal, c.text,
-       c.start_byte, c.end_byte, d.tags, d.metadata
+       c.start_byte, c.end_byte, d.tags, d.metadata, d.updated_at
 FROM search_documents d JOIN search_chunks c USING (document_no)
 WHERE d.org_id = %s AND d.collection = %s AND c.chunk_id = ANY(%s::bigint[])
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
@@ -20,12 +21,12 @@ from ryorin.kernel.errors import Unavailable
 
 UPSERT_DOCUMENT = """
 INSERT INTO search_documents_g{g} AS d
-    (org_id, collection, document, version, chunks, title, tags, metadata, chunk_set)
+    (org_id, collection, document, version, chunks, title, tags, metadata, chunk_set, updated_at)
 VALUES (%(org_id)s, %(collection)s, %(document)s, %(version)s, %(chunks)s, %(title)s, %(tags)s, %(metadata)s,
-        %(chunk_set)s)
+        %(chunk_set)s, %(at)s)
 ON CONFLICT (org_id, collection, document) DO UPDATE
 SET version = excluded.version, chunks = excluded.chunks, title = excluded.title, tags = excluded.tags,
-    metadata = excluded.metadata, chunk_set = excluded.chunk_set, updated_at = now()
+    metadata = excluded.metadata, chunk_set = excluded.chunk_set, updated_at = excluded.updated_at
 RETURNING document_no
 """
 # vectors are copied inside the database: they never travel through this process. What a place of its own has to be
@@ -198,18 +199,20 @@ class PostgresSearchRows:
         await self._run(SERVE, parameters)
         await self._run(SET_MEANS, {**_collection(key), "model_id": self._model_id, "document": None})
 
-    async def put_versions(self, versions: Sequence[tuple[DocumentKey, DocumentVersionIndexed]]) -> None:
+    async def put_versions(self, versions: Sequence[tuple[DocumentKey, DocumentVersionIndexed, datetime]]) -> None:
         """Copy chunks and vectors into the index and make the versions current, in order."""
-        for org_id in {key.org_id for key, _ in versions}:
-            wanted = [event.chunk_set for key, event in versions if key.org_id == org_id]
+        for org_id in {key.org_id for key, _, _ in versions}:
+            wanted = [event.chunk_set for key, event, _ in versions if key.org_id == org_id]
             sets = await chunk_sets(self._connection, org_id, wanted)
-            for key, event in versions:
+            for key, event, at in versions:
                 if key.org_id == org_id:
-                    await self._put_version(key, event, sets.get(event.chunk_set))
-        for collection in {key.parent for key, _ in versions}:
+                    await self._put_version(key, event, at, sets.get(event.chunk_set))
+        for collection in {key.parent for key, _, _ in versions}:
             await self._recount(collection)
 
-    async def _put_version(self, key: DocumentKey, event: DocumentVersionIndexed, chunk_set: ChunkSet | None) -> None:
+    async def _put_version(
+        self, key: DocumentKey, event: DocumentVersionIndexed, at: datetime, chunk_set: ChunkSet | None
+    ) -> None:
         if chunk_set is None:
             raise Unavailable(f"chunk set {event.chunk_set} of document {key.document!r} is not stored")
         parameters = {
@@ -222,6 +225,7 @@ class PostgresSearchRows:
             "tags": list(event.tags),
             "metadata": Jsonb(dict(event.metadata)),
             "chunk_set": event.chunk_set,
+            "at": at,
             "model_id": self._model_id,
         }
         rows = await rows_of(self._connection, self._sql(UPSERT_DOCUMENT), parameters)

@@ -33,10 +33,16 @@ class FuseStage:
 
 @dataclass(frozen=True, slots=True)
 class RerankStage:
-    """Who judges how many of the first candidates anew; `by` is "features", an alias or "none"."""
+    """Who judges how many of the first candidates anew; `by` is "features", an alias or "none".
+
+    `freshness` is what the newest document of the pool gains over a very old one, in logits (0 to 10; None for
+    nothing): the gain halves with every `half_life_days`.
+    """
 
     by: str | None = None
     pool: int | None = None
+    freshness: float | None = None
+    half_life_days: float = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,8 @@ class Pipeline:
         _within("retrieve.deadline_seconds", self.retrieve.deadline_seconds, 0, 10)
         _within("fuse.dense_weight", self.fuse.dense_weight, 0, 1)
         _within("rerank.pool", self.rerank.pool, 1, MAX_POOL)
+        _within("rerank.freshness", self.rerank.freshness, 0, 10)
+        _within("rerank.half_life_days", self.rerank.half_life_days, 0.01, 100_000)
         _within("answer.top_k", self.answer.top_k, 1, MAX_ANSWER_TOP_K)
 
 

@@ -81,6 +81,8 @@ class RerankBody(Body):
 
     by: str | None = None
     pool: int | None = None
+    freshness: float | None = Field(default=None, description="What the newest document gains, in logits")
+    half_life_days: float = 90.0
 
 
 class AnswerBody(Body):

@@ -10,6 +10,7 @@ import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 
@@ -116,4 +117,27 @@ class RelevanceModel:
     def probability(self, values: Sequence[float] | NDArray[np.float64]) -> float:
         """How likely a chunk with these features answers the question, 0-1."""
         total = self.bias + sum(weight * value for weight, value in zip(self.weights, values, strict=True))
-        return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
+        return _logistic(total)
+
+
+def with_freshness(
+    judged: Mapping[int, float], updated_at: Mapping[int, datetime], weight: float, half_life_days: float
+) -> dict[int, float]:
+    """Probabilities with what newer documents gain: `weight` logits for the newest, halved with every half life.
+
+    Ages count from the newest of the pool, not from now, so that a context does not change by waiting.
+    """
+    newest = max(updated_at.values(), default=None)
+    if newest is None:
+        return dict(judged)
+    gains = {key: 0.5 ** ((newest - at).total_seconds() / 86_400 / half_life_days) for key, at in updated_at.items()}
+    return {key: _logistic(_logit(score) + weight * gains[key]) for key, score in judged.items()}
+
+
+def _logistic(total: float) -> float:
+    return 1 / (1 + math.exp(-max(-50.0, min(50.0, total))))
+
+
+def _logit(probability: float) -> float:
+    bounded = min(1 - 1e-12, max(1e-12, probability))
+    return math.log(bounded / (1 - bounded))

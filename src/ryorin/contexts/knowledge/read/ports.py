@@ -93,7 +93,7 @@ class SearchRows(Protocol):
 
     async def incarnation(self, key: CollectionKey) -> int | None: ...
 
-    async def put_versions(self, versions: Sequence[tuple[DocumentKey, DocumentVersionIndexed]]) -> None:
+    async def put_versions(self, versions: Sequence[tuple[DocumentKey, DocumentVersionIndexed, datetime]]) -> None:
         """Copy chunks and vectors of the versions into the index and make them current, in order."""
         ...
 
@@ -137,6 +137,7 @@ class ChunkRow:
     end_byte: int
     tags: tuple[str, ...]
     metadata: Mapping[str, str]
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

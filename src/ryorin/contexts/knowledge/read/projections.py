@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from ryorin.contexts.knowledge.events import (
     CollectionConfigured,
@@ -82,13 +83,13 @@ class SearchProjection:
 
     async def apply(self, events: Sequence[RecordedEvent], rows: SearchRows) -> None:
         """Write the rows of a batch, in order."""
-        pending: list[tuple[DocumentKey, DocumentVersionIndexed]] = []
+        pending: list[tuple[DocumentKey, DocumentVersionIndexed, datetime]] = []
         for recorded in events:
             event = recorded.event
             if isinstance(event, DocumentVersionIndexed):
                 key = DocumentKey(recorded.stream.org_id, event.collection, event.document)
                 if await rows.incarnation(key.parent) == event.incarnation:
-                    pending.append((key, event))
+                    pending.append((key, event, recorded.recorded_at))
                 continue
             if pending and _changes_index(event):
                 await rows.put_versions(pending)

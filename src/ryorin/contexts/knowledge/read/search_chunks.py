@@ -19,7 +19,7 @@ from ryorin.contexts.knowledge.domain.lexical import (
     query_weights,
 )
 from ryorin.contexts.knowledge.domain.ranking import rank
-from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms
+from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms, with_freshness
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.errors import CollectionNotFound
 from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
@@ -78,6 +78,8 @@ class _Wish:
     depth: int
     reranker: str | None
     dense_weight: float | None
+    freshness: float
+    half_life_days: float
 
 
 class _Stopwatch:
@@ -132,7 +134,7 @@ class SearchChunksHandler:
         rows = await self._index.rows(key, [identifier for identifier, _ in ranking])
         watch.note("enrich", started)
         places = _Places(dense.lists, lexical.candidates)
-        judged = await self._judged(wish.reranker, query, lexical.question, rows, places, watch)
+        judged = await self._judged(wish, query, lexical.question, rows, places, watch)
         for stage, milliseconds in watch.stages.items():
             self._telemetry.observe("ryorin_search_stage_seconds", milliseconds / 1000, stage=stage)
         self._recall.sample(dense, wish.top_k, vectors, lambda vector, top: self._exact(key, query, state, vector, top))
@@ -154,7 +156,9 @@ class SearchChunksHandler:
         name = pipeline.rerank.by if query.rerank is None else query.rerank
         reranker = self._rerank.chosen(name) if query.mode == "fused" else None
         depth = max(pipeline.rerank.pool or POOL, top_k) if reranker else top_k
-        return _Wish(top_k, depth, reranker, pipeline.fuse.dense_weight if query.mode == "fused" else None)
+        dense_weight = pipeline.fuse.dense_weight if query.mode == "fused" else None
+        stage = pipeline.rerank
+        return _Wish(top_k, depth, reranker, dense_weight, stage.freshness or 0.0, stage.half_life_days)
 
     async def _exact(
         self, key: CollectionKey, query: SearchChunks, state: IndexState, vector: NDArray[np.float32], top_k: int
@@ -165,18 +169,21 @@ class SearchChunksHandler:
 
     async def _judged(
         self,
-        reranker: str | None,
+        wish: _Wish,
         query: SearchChunks,
         question: QuestionTerms,
         rows: Mapping[int, ChunkRow],
         places: _Places,
         watch: _Stopwatch,
     ) -> Mapping[int, float] | None:
-        if reranker is None:
+        if wish.reranker is None:
             return {}
         started = perf_counter()
         candidates = {identifier: _evidence(row, places.of(identifier)) for identifier, row in rows.items()}
-        judged = await self._rerank.judged(reranker, RerankQuestion(query.text, question), candidates)
+        judged = await self._rerank.judged(wish.reranker, RerankQuestion(query.text, question), candidates)
+        if judged and wish.freshness:
+            updated_at = {identifier: row.updated_at for identifier, row in rows.items()}
+            judged = with_freshness(judged, updated_at, wish.freshness, wish.half_life_days)
         watch.note("rerank", started)
         return judged
 
