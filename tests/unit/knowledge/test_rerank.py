@@ -77,3 +77,11 @@ def test_names_are_known_or_refused() -> None:
     assert (reranking.chosen(None), reranking.chosen("one"), reranking.chosen("none")) == ("one", "one", None)
     with pytest.raises(InvalidInput, match="there are none, one"):
         reranking.chosen("other")
+
+
+async def test_a_collections_reranker_that_is_gone_has_failed() -> None:
+    reranking, _ = stage(ByLength())
+
+    assert (reranking.of_collection(None), reranking.of_collection("none")) == ("one", None)
+    assert reranking.of_collection("removed") == "removed"
+    assert await reranking.judged("removed", QUESTION, CANDIDATES) is None

@@ -62,12 +62,16 @@ class RerankStage:
             raise InvalidInput(f"there is no reranker {name!r}; there are {known}")
         return name
 
+    def of_collection(self, name: str | None) -> str | None:
+        """As `chosen`, for a name that was known when the collection took it: if it is gone now, it has failed."""
+        return name if name is not None and name not in self.names else self.chosen(name)
+
     async def judged(
         self, name: str, question: RerankQuestion, candidates: Mapping[int, Evidence]
     ) -> Mapping[int, float] | None:
-        """A score for every candidate; None when the reranker failed, was late, or is left alone for a while."""
-        judge = self._judges[name]
-        if not judge.breaker.allows():
+        """A score for every candidate; None when the reranker failed, was late, is gone or left alone."""
+        judge = self._judges.get(name)
+        if judge is None or not judge.breaker.allows():
             return None
         try:
             async with asyncio.timeout(judge.timeout_seconds):

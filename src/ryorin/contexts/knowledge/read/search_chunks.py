@@ -153,8 +153,9 @@ class SearchChunksHandler:
         """What is asked for: by the request, else by the collection, else as usual."""
         pipeline = state.pipeline
         top_k = query.top_k or pipeline.answer.top_k or DEFAULT_TOP_K
-        name = pipeline.rerank.by if query.rerank is None else query.rerank
-        reranker = self._rerank.chosen(name) if query.mode == "fused" else None
+        own = self._rerank.of_collection(pipeline.rerank.by)
+        chosen = own if query.rerank is None else self._rerank.chosen(query.rerank)
+        reranker = chosen if query.mode == "fused" else None
         depth = max(pipeline.rerank.pool or POOL, top_k) if reranker else top_k
         dense_weight = pipeline.fuse.dense_weight if query.mode == "fused" else None
         stage = pipeline.rerank
