@@ -15,6 +15,9 @@ from ryorin.kernel.messages import Actor
 from ryorin.kernel.ports import Telemetry
 from ryorin.processes.expanders import QueryExpander, cleaned
 
+# an expander that answered so would do it again: that is worth keeping for a while, an outage is not
+ANSWERED = "it gave nothing but the question"
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -78,7 +81,7 @@ class ExpandQueryProcess:
         finally:
             del self._flights[key]
         self._telemetry.count("ryorin_query_expansions_total", source=expansion.source)
-        if expansion.source != "none":
+        if expansion.variants or ANSWERED in expansion.left_out.values():
             self._kept.put(key, expansion)
         return expansion
 
@@ -103,7 +106,7 @@ class ExpandQueryProcess:
             _note(link, ok=bool(variants))
             if variants:
                 return Expansion(variants, link.source, left_out)
-            left_out[link.source] = "it gave nothing but the question"
+            left_out[link.source] = ANSWERED
         return Expansion((), "none", left_out)
 
 
