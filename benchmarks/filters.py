@@ -2,7 +2,8 @@
 
 Rows are shares of documents that carry a tag; `far` is a tag of documents that lie far from every question, the case
 in which overfetching finds nothing. Every strategy answers the same questions: what the planner chose, plain
-post-filtering (pgvector's HNSW, then the filter), iterative scans, and comparing everything.
+post-filtering (pgvector's HNSW, then the filter), iterative scans, an index over nothing but what passes (as a partial
+index would be, if filters were known beforehand), and comparing everything.
 """
 
 from __future__ import annotations
@@ -29,13 +30,17 @@ from benchmarks.index import (
 from benchmarks.measure import Machine, percentile, report, say
 from ryorin.adapters.postgres.pool import Pool, rows_of, run
 from ryorin.adapters.postgres.search_index import NEAREST_FILTERED, PostgresChunkIndex
+from ryorin.adapters.postgres.stored_chunks import PostgresStoredChunks
+from ryorin.adapters.postgres.vector_store import PgVectorStore
 from ryorin.adapters.postgres.vectors import vector_literals
 from ryorin.contexts.knowledge.queries import SearchFilter
 from ryorin.contexts.knowledge.read.dense_plan import OVERFETCH, DensePlanner
 from ryorin.contexts.knowledge.read.search_chunks import LIST_LIMIT
+from ryorin.contexts.knowledge.vector_store import VectorPlace
 
 OLD_SHARE = 0.2
 TOP_K = 10
+BATCH = 1000
 SHARES = {"100": 1.0, "50": 0.5, "10": 0.1, "1": 0.01, "0_1": 0.001}
 FAR = "far"
 # clusters whose documents are far from all questions
@@ -70,6 +75,8 @@ class Strategies:
         self._pool = pool
         self._index = PostgresChunkIndex(pool)
         self._planner = DensePlanner(self._index)
+        self._store, self._chunks = PgVectorStore(pool), PostgresStoredChunks(pool)
+        self._place: VectorPlace | None = None
         self.plan = ""
 
     async def planner(self, which: SearchFilter, vector: Vectors) -> Sequence[int]:
@@ -96,6 +103,27 @@ class Strategies:
     async def relaxed(self, which: SearchFilter, vector: Vectors) -> Sequence[int]:
         """pgvector's iterative scan in relaxed order."""
         return await self._iterative(which, vector, "relaxed_order")
+
+    async def index_only(self, tag: str, passing: NDArray[np.int64], vectors: Vectors) -> None:
+        """Make the index of a filter, for `partial`."""
+        self._place = VectorPlace(f"only_{tag}", DIMENSIONS)
+        await self._store.create(self._place)
+        for start in range(0, len(passing), BATCH):
+            batch = passing[start : start + BATCH]
+            await self._store.put(self._place, (batch + 1).tolist(), vectors[batch])
+        await self._store.optimise(self._place)
+
+    async def partial(self, which: SearchFilter, vector: Vectors) -> Sequence[int]:
+        """HNSW over nothing but what passes; the second stage still looks at versions and tags."""
+        assert self._place is not None
+        found = await self._store.nearest(self._place, vector, LIST_LIMIT * OVERFETCH)
+        lists = await self._chunks.current(KEY, which, found)
+        return [entry.chunk_id for entry in lists[0][:TOP_K]]
+
+    async def drop_index(self) -> None:
+        """Drop the index of the filter."""
+        assert self._place is not None
+        await self._store.drop(self._place)
 
     async def _iterative(self, which: SearchFilter, vector: Vectors, order: str) -> Sequence[int]:
         parameters = {
@@ -134,7 +162,7 @@ async def measure_row(
 ) -> dict[str, Tally]:
     """All strategies in turns on the same questions."""
     which = SearchFilter(tags=(tag,))
-    names = ("planner", "overfetch", "strict", "relaxed", "exact")
+    names = ("planner", "overfetch", "strict", "relaxed", "partial", "exact")
     tallies = {name: Tally() for name in names}
     wanted = min(TOP_K, len(passing))
     for number, question in enumerate(questions):
@@ -176,7 +204,9 @@ async def run_all(chunks: int, questions: int) -> None:
         for name in (*(f"s{share}" for share in SHARES), FAR):
             of_row = np.array([name in tags(document) for document in range(documents)])
             passing = np.flatnonzero(np.repeat(of_row, CHUNKS_PER_DOCUMENT) & ~old)
+            await strategies.index_only(name, passing, vectors)
             tallies = await measure_row(strategies, name, vectors, passing, asked)
+            await strategies.drop_index()
             for strategy, tally in tallies.items():
                 target = figures if strategy == "planner" else baseline
                 target |= {f"{name}_{strategy}_{key}": value for key, value in tally.figures().items()}

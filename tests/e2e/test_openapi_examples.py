@@ -16,6 +16,8 @@ DESCRIPTION = json.loads(Path("docs/openapi.json").read_text())
 # what must be there for the others comes first, what takes it away comes last
 FIRST = ("put /api/v1/collections/{collection}", "put /api/v1/collections/{collection}/documents/{document}")
 LAST = (
+    # the answer of an example before
+    "get /api/v1/answers/{answer}/provenance",
     "post /api/v1/commands/{command}/retry",
     "post /api/v1/commands/{command}/discard",
     "post /api/v1/collections/{collection}/restore/{document}",
@@ -68,6 +70,7 @@ class Reader:
             return
         said = response.json()
         self.known |= {"command": said["id"]} if "attempts" in said else {}
+        self.known |= {"answer": said["id"]} if said.get("object") == "chat.completion" else {}
         self.known |= {"prefix": said["prefix"]} if "prefix" in said else {}
         if "key" in said:
             self.client.headers["authorization"] = f"Bearer {said['key']}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ryorin.bootstrap.app import App
+from ryorin.contexts.answers.errors import AnswerNotFound
+from ryorin.contexts.answers.provenance import GetProvenance, ListAnswersUsing
 from ryorin.contexts.answers.queries import AnswerQuestion, ChatMessage, GroundingOptions
 from ryorin.contexts.knowledge.commands import DeleteCollection, DeleteDocument, RestoreDocument, TagDocument
 from ryorin.contexts.knowledge.errors import CollectionNotFound, DocumentNotFound
@@ -228,3 +230,40 @@ async def test_a_small_model_answers_from_the_documents(app: App) -> None:
     assert answer.text == "".join(part.text for part in parts) != ""
     assert answer.usage.completion_tokens > 0
     assert answer.grounded and not answer.extracted
+
+
+async def test_an_answer_tells_what_it_was_made_from_and_why_it_is_no_longer_valid(app: App) -> None:
+    first = await put(app, "office.md", OFFICE)
+    answer = await ask(app, "When does the Tokyo office open?", seen(first))
+    before = await app.services.queries.ask(GetProvenance(id=answer.id), ADMIN)
+    second = await put(app, "office.md", OFFICE.replace("nine", "ten"))
+    changed = await ask(app, "When does the Tokyo office open?", seen(second))
+    after = await app.services.queries.ask(GetProvenance(id=answer.id), ADMIN, seen(second))
+    used = await app.services.queries.ask(ListAnswersUsing(collection="docs", document="office.md"), ADMIN)
+
+    assert (before.verdict, before.reason, before.collection) == ("valid", None, "docs")
+    assert {(chunk.document, chunk.version) for chunk in before.provenance.context} == {("office.md", 1)}
+    # two chunks do not fill the lists: any newcomer would enter them
+    assert [(bound.side, bound.entries, bound.must_beat) for bound in before.provenance.bounds] == [
+        ("dense", 2, None),
+        ("lexical", 1, None),
+    ]
+    assert before.provenance.scopes == ("answers:read", "knowledge:read")
+    assert (after.verdict, after.reason) == ("invalidated", "knowledge.document_version_indexed: office.md")
+    assert [(use.id, use.version, use.verdict) for use in used] == [
+        (changed.id, 2, "valid"),
+        (answer.id, 1, "invalidated"),
+    ]
+
+
+async def test_provenance_is_the_organisations_own_and_for_readers_of_knowledge(app: App) -> None:
+    answer = await ask(app, "When does the Tokyo office open?", seen(await put(app, "office.md", OFFICE)))
+    stranger = Actor(OrgId("other"), "someone", frozenset(Scope))
+    blind = Actor(ADMIN.org_id, "someone", frozenset({Scope.ANSWERS_READ}))
+
+    with pytest.raises(AnswerNotFound):
+        await app.services.queries.ask(GetProvenance(id=answer.id), stranger)
+    with pytest.raises(Forbidden):
+        await app.services.queries.ask(GetProvenance(id=answer.id), blind)
+    found = await app.services.queries.ask(ListAnswersUsing(collection="docs", document="office.md"), stranger)
+    assert found == ()

@@ -13,8 +13,9 @@ from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import Actor
 from ryorin.kernel.ports import Telemetry
+from ryorin.processes.answer_provenance import provenance_of
 from ryorin.processes.make_answer import AnswerMaker, Retrieved
-from ryorin.processes.probe_codec import encode_probe
+from ryorin.processes.probe_codec import encode_outline, encode_probe
 from ryorin.processes.single_flight import SingleFlight
 
 # characters of a piece when a cached answer is streamed
@@ -108,9 +109,11 @@ class AnswerQuestionProcess:
             answer=answer,
             collection=query.grounding.collection if query.grounding else None,
             probe=encode_probe(probe) if probe else None,
+            outline=encode_outline(probe) if probe else None,
             lexicon_epoch=probe.lexicon_epoch if probe else None,
             as_of=retrieved.as_of,
             ttl_seconds=self._cache.ttl_seconds,
+            provenance=provenance_of(query, retrieved.result),
         )
         valid_at = await self._cache.store.put(entry)
         if valid_at is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ryorin.contexts.answers.module import AnswerRows
@@ -20,9 +21,10 @@ from ryorin.contexts.knowledge.events import (
 )
 from ryorin.contexts.knowledge.probe import Newcomer, context_documents, would_change
 from ryorin.contexts.knowledge.queries import ContextProbe
+from ryorin.contexts.knowledge.reverse_search import Change, ReverseIndex
 from ryorin.kernel.events import RecordedEvent
 from ryorin.kernel.messages import OrgId
-from ryorin.processes.probe_codec import decode_probe
+from ryorin.processes.probe_codec import decode_outline, decode_probe
 
 
 class ChangedChunks(Protocol):
@@ -31,12 +33,33 @@ class ChangedChunks(Protocol):
     async def newcomers(self, org_id: OrgId, event: DocumentVersionIndexed) -> Sequence[Newcomer]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """What became of one document: its earlier chunks are gone, these came."""
+# outlines held in memory, about 2 kB each with one wording
+MAX_OUTLINES = 300_000
+# replaced ones that may take room beyond as many as are alive
+MAX_DEAD = 10_000
 
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """A document's earlier chunks are gone, `newcomers` came."""
+
+    recorded: RecordedEvent
+    collection: str
     document: str
     newcomers: Sequence[Newcomer]
+
+    @property
+    def key(self) -> tuple[OrgId, str]:
+        """The collection within its organisation."""
+        return self.recorded.stream.org_id, self.collection
+
+
+@dataclass(slots=True)
+class _Followed:
+    """The outlines of a collection's answers up to a sequence."""
+
+    index: ReverseIndex = field(default_factory=ReverseIndex)
+    after: int = 0
 
 
 class FreshnessProjection:
@@ -46,28 +69,61 @@ class FreshnessProjection:
 
     def __init__(self, chunks: ChangedChunks) -> None:
         self._chunks = chunks
+        self._collections: dict[tuple[OrgId, str], _Followed] = {}
 
     async def apply(self, events: Sequence[RecordedEvent], rows: AnswerRows) -> None:
-        """Invalidate what a batch of events touches."""
+        """Invalidate what a batch of events touches; changes that stand together in the log are looked at together."""
+        pending: list[_Changed] = []
         for recorded in events:
-            org_id, position = recorded.stream.org_id, recorded.position
-            match recorded.event:
-                case DocumentVersionIndexed() as event:
-                    newcomers = await self._chunks.newcomers(org_id, event)
-                    await self._changed(recorded, event.collection, _Change(event.document, newcomers), rows)
-                case DocumentDeleted() as event:
-                    await self._changed(recorded, event.collection, _Change(event.document, ()), rows)
-                case DocumentDescribed() | DocumentTagged() as event:
-                    await self._described(recorded, event, rows)
-                case CollectionCreated() | CollectionDeleted() | CollectionConfigured() | IndexMoved() as event:
-                    await rows.collection_changed(org_id, event.collection, position)
-                    await rows.invalidate_collection(org_id, event.collection, event.type, position)
+            changed = await self._change(recorded)
+            if pending and (changed is None or changed.key != pending[0].key):
+                await self._changed(pending, rows)
+                pending = []
+            if changed is not None:
+                pending.append(changed)
+            else:
+                await self._other(recorded, rows)
+        if pending:
+            await self._changed(pending, rows)
 
-    async def _changed(self, recorded: RecordedEvent, collection: str, change: _Change, rows: AnswerRows) -> None:
-        def stale(probe: ContextProbe) -> bool:
-            return would_change(probe, change.newcomers, {change.document})
+    async def _change(self, recorded: RecordedEvent) -> _Changed | None:
+        match recorded.event:
+            case DocumentVersionIndexed() as event:
+                newcomers = await self._chunks.newcomers(recorded.stream.org_id, event)
+                return _Changed(recorded, event.collection, event.document, newcomers)
+            case DocumentDeleted() as event:
+                return _Changed(recorded, event.collection, event.document, ())
+        return None
 
-        await self._invalidate(recorded, collection, change.document, stale, rows)
+    async def _other(self, recorded: RecordedEvent, rows: AnswerRows) -> None:
+        org_id, position = recorded.stream.org_id, recorded.position
+        match recorded.event:
+            case DocumentDescribed() | DocumentTagged() as event:
+                await self._described(recorded, event, rows)
+            case CollectionCreated() | CollectionDeleted() | CollectionConfigured() | IndexMoved() as event:
+                await rows.collection_changed(org_id, event.collection, position)
+                await rows.invalidate_collection(org_id, event.collection, event.type, position)
+
+    async def _changed(self, changes: Sequence[_Changed], rows: AnswerRows) -> None:
+        """At a glance first, over all answers of the collection; then in full, for those that may be touched."""
+        org_id, collection = changes[0].key
+        await rows.collection_changed(org_id, collection, changes[-1].recorded.position)
+        index = await self._followed(org_id, collection, rows)
+        looked = [Change(change.newcomers, {change.document}) for change in changes]
+        named = await asyncio.to_thread(index.touched_each, looked)
+        kept = await rows.probes(org_id, sorted(set().union(*named)))
+        probes = {entry.key: decode_probe(entry.probe) for entry in kept}
+        for change, keys in zip(changes, named, strict=True):
+            alive = [key for key in keys if key in probes]
+            stale = [key for key in alive if would_change(probes[key], change.newcomers, {change.document})]
+            await self._drop(change.recorded, change.document, stale, rows)
+            for key in stale:
+                del probes[key]
+
+    async def _drop(self, recorded: RecordedEvent, document: str, keys: Sequence[str], rows: AnswerRows) -> None:
+        if keys:
+            reason = f"{recorded.event.type}: {document}"
+            await rows.invalidate(recorded.stream.org_id, keys, reason, recorded.position)
 
     async def _described(
         self, recorded: RecordedEvent, event: DocumentDescribed | DocumentTagged, rows: AnswerRows
@@ -78,19 +134,23 @@ class FreshnessProjection:
                 return bool(probe.filter.tags)
             return bool(probe.filter.metadata) or event.document in context_documents(probe)
 
-        await self._invalidate(recorded, event.collection, event.document, stale, rows)
-
-    async def _invalidate(
-        self,
-        recorded: RecordedEvent,
-        collection: str,
-        document: str,
-        stale: Callable[[ContextProbe], bool],
-        rows: AnswerRows,
-    ) -> None:
-        org_id, position = recorded.stream.org_id, recorded.position
-        await rows.collection_changed(org_id, collection, position)
-        kept = await rows.probes(org_id, collection)
+        org_id = recorded.stream.org_id
+        await rows.collection_changed(org_id, event.collection, recorded.position)
+        index = await self._followed(org_id, event.collection, rows)
+        kept = await rows.probes(org_id, index.described(event.document))
         keys = [entry.key for entry in kept if stale(decode_probe(entry.probe))]
-        if keys:
-            await rows.invalidate(org_id, keys, f"{recorded.event.type}: {document}", position)
+        await self._drop(recorded, event.document, keys, rows)
+
+    async def _followed(self, org_id: OrgId, collection: str, rows: AnswerRows) -> ReverseIndex:
+        """The outlines of a collection's answers, with those that were kept since the last look."""
+        followed = self._collections.pop((org_id, collection), None)
+        if followed is None or followed.index.dead > len(followed.index) + MAX_DEAD:
+            followed = _Followed()
+        self._collections[org_id, collection] = followed
+        for kept in await rows.outlines(org_id, collection, followed.after):
+            followed.index.add([decode_outline(kept.key, kept.outline)])
+            followed.after = kept.sequence
+        while sum(len(one.index) for one in self._collections.values()) > MAX_OUTLINES and len(self._collections) > 1:
+            # the one that no event has come for longest
+            del self._collections[next(iter(self._collections))]
+        return followed.index

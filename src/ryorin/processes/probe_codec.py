@@ -1,11 +1,14 @@
-"""Context probes as bytes: compressed JSON, so that any process and any later version can read them."""
+"""Context probes and their outlines as bytes, so that any process and any later version can read them."""
 
 from __future__ import annotations
 
 import json
 import zlib
 
+import numpy as np
+
 from ryorin.contexts.knowledge.queries import ContextProbe
+from ryorin.contexts.knowledge.reverse_search import ProbeOutline, outline
 from ryorin.kernel.codec import from_json, to_json
 
 
@@ -21,3 +24,41 @@ def decode_probe(data: bytes) -> ContextProbe:
     """The probe that was encoded."""
     probe: ContextProbe = from_json(ContextProbe, json.loads(zlib.decompress(data)))
     return probe
+
+
+def encode_outline(probe: ContextProbe) -> bytes:
+    """What a change is first compared with: a line of JSON, then vectors, floors, terms and their weights as they are.
+
+    A hundred thousand of these are read when a process begins to follow a collection, so nothing is compressed.
+    """
+    found = outline("", probe)
+    head = {
+        "model_id": found.model_id,
+        "lists": len(found.floors),
+        "dimensions": found.vectors.shape[1],
+        "terms": len(found.term_ids),
+        "lexical_floor": found.lexical_floor,
+        "documents": sorted(found.documents),
+        "filtered": found.filtered,
+    }
+    arrays = (found.vectors, found.floors, found.term_ids, found.term_weights)
+    return json.dumps(head).encode() + b"\n" + b"".join(array.tobytes() for array in arrays)
+
+
+def decode_outline(key: str, data: bytes) -> ProbeOutline:
+    """The outline of the answer with a key."""
+    line, _, body = data.partition(b"\n")
+    head = json.loads(line)
+    lists, dimensions, terms = head["lists"], head["dimensions"], head["terms"]
+    ends = np.cumsum([4 * lists * dimensions, 4 * lists, 4 * terms, 4 * terms]).tolist()
+    return ProbeOutline(
+        key=key,
+        model_id=head["model_id"],
+        vectors=np.frombuffer(body[: ends[0]], dtype=np.float32).reshape(lists, dimensions),
+        floors=np.frombuffer(body[ends[0] : ends[1]], dtype=np.float32),
+        term_ids=np.frombuffer(body[ends[1] : ends[2]], dtype=np.int32),
+        term_weights=np.frombuffer(body[ends[2] : ends[3]], dtype=np.float32),
+        lexical_floor=head["lexical_floor"],
+        documents=frozenset(head["documents"]),
+        filtered=head["filtered"],
+    )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count
 
-from ryorin.contexts.answers.read.ports import CachedAnswer, KeptAnswer, KeptProbe
+from ryorin.contexts.answers.read.ports import CachedAnswer, KeptAnswer, KeptOutline, KeptProbe
 from ryorin.kernel.events import BEGINNING, LogPosition
 from ryorin.kernel.messages import OrgId
 from ryorin.kernel.ports import Clock
@@ -16,6 +17,7 @@ from ryorin.kernel.ports import Clock
 class _Row:
     entry: CachedAnswer
     created_at: datetime
+    sequence: int
 
 
 class MemoryAnswers:
@@ -37,6 +39,7 @@ class MemoryAnswers:
         self._rows: dict[tuple[OrgId, str], _Row] = {}
         self._changed: dict[tuple[OrgId, str], LogPosition] = {}
         self._reached = BEGINNING
+        self._sequences = count(1)
         self.reasons: dict[str, str] = {}
 
     async def get(self, org_id: OrgId, key: str) -> KeptAnswer | None:
@@ -55,7 +58,7 @@ class MemoryAnswers:
             changed = self._changed.get((entry.org_id, entry.collection), BEGINNING)
             if changed > entry.as_of or self._outdated(entry):
                 return None
-        self._rows[entry.org_id, entry.key] = _Row(entry, self._clock.now())
+        self._rows[entry.org_id, entry.key] = _Row(entry, self._clock.now(), next(self._sequences))
         return max(entry.as_of, self._reached)
 
     def keys(self) -> list[str]:
@@ -65,13 +68,26 @@ class MemoryAnswers:
     def _outdated(self, entry: CachedAnswer) -> bool:
         return entry.collection is not None and entry.lexicon_epoch != self._epoch(entry.org_id, entry.collection)
 
-    async def probes(self, org_id: OrgId, collection: str) -> Sequence[KeptProbe]:
-        """What the valid answers of a collection depend on."""
+    async def outlines(self, org_id: OrgId, collection: str, after: int) -> Sequence[KeptOutline]:
+        """What was kept since, in order."""
+        found = [
+            KeptOutline(row.entry.key, row.sequence, row.entry.outline)
+            for row in self._of_collection(org_id, collection)
+            if row.entry.outline is not None and row.sequence > after and self._lives(row)
+        ]
+        return sorted(found, key=lambda entry: entry.sequence)
+
+    async def probes(self, org_id: OrgId, keys: Sequence[str]) -> Sequence[KeptProbe]:
+        """What valid answers depend on."""
+        rows = [self._rows[org_id, key] for key in keys if (org_id, key) in self._rows]
         return [
             KeptProbe(row.entry.key, row.entry.probe)
-            for row in self._of_collection(org_id, collection)
-            if row.entry.probe is not None and self._clock.now() < row.created_at + _lifetime(row.entry)
+            for row in rows
+            if row.entry.probe is not None and self._lives(row)
         ]
+
+    def _lives(self, row: _Row) -> bool:
+        return self._clock.now() < row.created_at + timedelta(seconds=row.entry.ttl_seconds)
 
     async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None:
         """Drop answers, and tell of each."""
@@ -94,7 +110,3 @@ class MemoryAnswers:
 
     def _of_collection(self, org_id: OrgId, collection: str) -> list[_Row]:
         return [row for (org, _), row in self._rows.items() if org == org_id and row.entry.collection == collection]
-
-
-def _lifetime(entry: CachedAnswer) -> timedelta:
-    return timedelta(seconds=entry.ttl_seconds)

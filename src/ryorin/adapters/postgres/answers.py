@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.adapters.postgres.pool import Connection, Pool, rows_of, run
 from ryorin.contexts.answers.queries import Answer
-from ryorin.contexts.answers.read.ports import CachedAnswer, KeptAnswer, KeptProbe
+from ryorin.contexts.answers.read.ports import CachedAnswer, KeptAnswer, KeptOutline, KeptProbe
 from ryorin.kernel.codec import from_json, to_json
 from ryorin.kernel.events import BEGINNING, LogPosition
 from ryorin.kernel.messages import OrgId
@@ -30,15 +30,26 @@ WHERE a.org_id = %(org_id)s AND a.key = %(key)s AND a.invalidated_at IS NULL AND
                              WHERE c.org_id = a.org_id AND c.collection = a.collection)))
 """
 PUT = """
-INSERT INTO answers (org_id, key, id, collection, lexicon_epoch, answer, probe, transaction_id, position,
+INSERT INTO answers (org_id, key, id, collection, lexicon_epoch, answer, probe, outline, transaction_id, position,
                      created_at, expires_at)
-VALUES (%(org_id)s, %(key)s, %(id)s, %(collection)s, %(lexicon_epoch)s, %(answer)s, %(probe)s,
+VALUES (%(org_id)s, %(key)s, %(id)s, %(collection)s, %(lexicon_epoch)s, %(answer)s, %(probe)s, %(outline)s,
         %(transaction_id)s::text::xid8, %(position)s, now(), now() + make_interval(secs => %(ttl)s))
 ON CONFLICT (org_id, key) DO UPDATE
 SET id = excluded.id, collection = excluded.collection, lexicon_epoch = excluded.lexicon_epoch,
-    answer = excluded.answer, probe = excluded.probe, transaction_id = excluded.transaction_id,
+    answer = excluded.answer, probe = excluded.probe, outline = excluded.outline, sequence = excluded.sequence,
+    transaction_id = excluded.transaction_id,
     position = excluded.position, created_at = excluded.created_at, expires_at = excluded.expires_at,
     invalidated_at = NULL, invalidation = NULL
+"""
+# one that was made for the same key before is no longer served
+RECORD = """
+WITH earlier AS (
+    UPDATE answer_ledger SET invalidated_at = now(), invalidation = 'made again'
+    WHERE org_id = %(org_id)s AND key = %(key)s AND invalidated_at IS NULL)
+INSERT INTO answer_ledger (org_id, id, key, collection, model, lexicon_epoch, provenance, documents, transaction_id,
+                           position, created_at, expires_at)
+VALUES (%(org_id)s, %(id)s, %(key)s, %(collection)s, %(model)s, %(lexicon_epoch)s, %(provenance)s, %(documents)s,
+        %(transaction_id)s::text::xid8, %(position)s, now(), now() + make_interval(secs => %(ttl)s))
 """
 # the row lock orders this against the freshness projection: it sees the answer, or we see its change
 LOCK_COLLECTION = """
@@ -56,19 +67,33 @@ ON CONFLICT (org_id, collection) DO UPDATE
 SET transaction_id = excluded.transaction_id, position = excluded.position
 """
 EPOCH = "SELECT lexicon_epoch FROM search_collections WHERE org_id = %s AND collection = %s"
+OUTLINES = """
+SELECT key, sequence, outline FROM answers
+WHERE org_id = %s AND collection = %s AND sequence > %s AND invalidated_at IS NULL AND expires_at > now()
+  AND outline IS NOT NULL
+ORDER BY sequence
+"""
 PROBES = """
 SELECT key, probe FROM answers
-WHERE org_id = %s AND collection = %s AND invalidated_at IS NULL AND expires_at > now() AND probe IS NOT NULL
+WHERE org_id = %s AND key = ANY(%s) AND invalidated_at IS NULL AND expires_at > now() AND probe IS NOT NULL
 """
 INVALIDATE = """
-UPDATE answers SET invalidated_at = now(), invalidation = %s
-WHERE org_id = %s AND key = ANY(%s) AND invalidated_at IS NULL
+WITH told AS (
+    UPDATE answer_ledger SET invalidated_at = now(), invalidation = %(reason)s
+    WHERE org_id = %(org_id)s AND key = ANY(%(keys)s) AND invalidated_at IS NULL)
+UPDATE answers SET invalidated_at = now(), invalidation = %(reason)s
+WHERE org_id = %(org_id)s AND key = ANY(%(keys)s) AND invalidated_at IS NULL
 """
 INVALIDATE_COLLECTION = """
-UPDATE answers SET invalidated_at = now(), invalidation = %s
-WHERE org_id = %s AND collection = %s AND invalidated_at IS NULL
+WITH told AS (
+    UPDATE answer_ledger SET invalidated_at = now(), invalidation = %(reason)s
+    WHERE org_id = %(org_id)s AND collection = %(collection)s AND invalidated_at IS NULL)
+UPDATE answers SET invalidated_at = now(), invalidation = %(reason)s
+WHERE org_id = %(org_id)s AND collection = %(collection)s AND invalidated_at IS NULL
 """
 PURGE = "DELETE FROM answers WHERE expires_at < now() OR invalidated_at < now() - interval '1 hour'"
+# the ledger tells of answers for a month after they were made
+PURGE_LEDGER = "DELETE FROM answer_ledger WHERE created_at < now() - interval '30 days' AND expires_at < now()"
 NOTIFY = "SELECT pg_notify(%s, %s)"
 
 
@@ -100,11 +125,16 @@ class PostgresAnswerStore:
                 "lexicon_epoch": entry.lexicon_epoch,
                 "answer": Jsonb(to_json(entry.answer)),
                 "probe": entry.probe,
+                "outline": entry.outline,
                 "transaction_id": str(entry.as_of.transaction_id),
                 "position": entry.as_of.position,
                 "ttl": entry.ttl_seconds,
+                "model": entry.answer.model,
+                "provenance": Jsonb(to_json(entry.provenance)),
+                "documents": sorted({chunk.document for chunk in entry.provenance.context}),
             }
             await run(connection, PUT, parameters)
+            await run(connection, RECORD, parameters)
             statement = FRESHNESS.replace(
                 "SELECT transaction_id", "SELECT transaction_id::text::bigint AS transaction_id"
             )
@@ -123,6 +153,7 @@ class PostgresAnswerStore:
 
     async def purge(self) -> int:
         """Drop answers that can never be served again; how many."""
+        await self._pool.execute(PURGE_LEDGER)
         return await self._pool.execute(PURGE)
 
 
@@ -132,21 +163,27 @@ class PostgresAnswerRows:
     def __init__(self, connection: Connection, generation: int) -> None:
         self._connection = connection
 
-    async def probes(self, org_id: OrgId, collection: str) -> Sequence[KeptProbe]:
-        """What the valid answers of a collection depend on."""
-        rows = await rows_of(self._connection, PROBES, (org_id, collection))
+    async def outlines(self, org_id: OrgId, collection: str, after: int) -> Sequence[KeptOutline]:
+        """What was kept since, in order."""
+        rows = await rows_of(self._connection, OUTLINES, (org_id, collection, after))
+        return [KeptOutline(row["key"], row["sequence"], bytes(row["outline"])) for row in rows]
+
+    async def probes(self, org_id: OrgId, keys: Sequence[str]) -> Sequence[KeptProbe]:
+        """What valid answers depend on."""
+        rows = await rows_of(self._connection, PROBES, (org_id, list(keys))) if keys else []
         return [KeptProbe(row["key"], bytes(row["probe"])) for row in rows]
 
     async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None:
         """Invalidate answers, and tell every process's memory."""
-        await run(self._connection, INVALIDATE, (reason[:500], org_id, list(keys)))
+        await run(self._connection, INVALIDATE, {"reason": reason[:500], "org_id": org_id, "keys": list(keys)})
         for key in keys:
             payload = f"key\x1f{org_id}\x1f{key}\x1f{position}"
             await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
 
     async def invalidate_collection(self, org_id: OrgId, collection: str, reason: str, position: LogPosition) -> None:
         """Invalidate all answers of a collection, and tell every process's memory."""
-        await run(self._connection, INVALIDATE_COLLECTION, (reason[:500], org_id, collection))
+        parameters = {"reason": reason[:500], "org_id": org_id, "collection": collection}
+        await run(self._connection, INVALIDATE_COLLECTION, parameters)
         payload = f"collection\x1f{org_id}\x1f{collection}\x1f{position}"
         await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
 

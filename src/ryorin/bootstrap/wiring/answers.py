@@ -10,11 +10,13 @@ import httpx
 from ryorin.adapters.llamacpp.chat import LlamaCppChatModel, bundled_model
 from ryorin.adapters.local.hot_answers import MemoryHotAnswers
 from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
+from ryorin.adapters.postgres.answer_ledger import PostgresAnswerLedger
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
-from ryorin.contexts.answers.module import ChatModel, ExtractiveAnswerer
+from ryorin.contexts.answers.module import ChatModel, ExtractiveAnswerer, ProvenanceQueries
+from ryorin.contexts.answers.provenance import GetProvenance, ListAnswersUsing
 from ryorin.contexts.answers.queries import AnswerQuestion, ListModels, ModelView
 from ryorin.contexts.knowledge.module import analyse, split_sentences
 from ryorin.kernel.bus import QueryBus
@@ -48,4 +50,11 @@ def answer_handlers(
     process = AnswerQuestionProcess(maker, cache, bus, base.telemetry)
     views = [ModelView(EXTRACTIVE, "extractive", "ryorin"), ModelView(BUNDLED, "llamacpp", "ryorin")]
     views += [ModelView(alias, "openai_http", "configured") for alias in settings.models]
-    return {AnswerQuestion: process.answer, ListModels: ListModelsProcess(views)}, process
+    ledger = ProvenanceQueries(PostgresAnswerLedger(base.pool))
+    handlers: dict[type[Query[Any]], Callable[[Any, Actor], Any]] = {
+        AnswerQuestion: process.answer,
+        ListModels: ListModelsProcess(views),
+        GetProvenance: ledger.provenance,
+        ListAnswersUsing: ledger.using,
+    }
+    return handlers, process

@@ -5,6 +5,12 @@ from __future__ import annotations
 from ryorin.kernel.errors import InvalidInput, NotFound, Unavailable
 
 
+class AnswerNotFound(NotFound):
+    """No such answer was kept, or it was forgotten."""
+
+    code = "answer_not_found"
+
+
 class ModelNotFound(NotFound):
     """No such model is configured."""
 

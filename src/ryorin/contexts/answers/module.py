@@ -14,6 +14,7 @@ from ryorin.contexts.answers.read.ports import (
     HotAnswers,
     KeptAnswer,
 )
+from ryorin.contexts.answers.read.provenance import ProvenanceQueries
 
 __all__ = [
     "AnswerRows",
@@ -27,6 +28,7 @@ __all__ = [
     "HotAnswers",
     "KeptAnswer",
     "Passage",
+    "ProvenanceQueries",
     "cache_key",
     "cite",
     "cited",

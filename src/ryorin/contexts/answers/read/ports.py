@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from ryorin.contexts.answers.provenance import AnswerUse, Provenance, ProvenanceView
 from ryorin.contexts.answers.queries import Answer, ChatMessage, SamplingOptions, Usage
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import OrgId
@@ -51,7 +52,8 @@ class ChatModel(Protocol):
 class CachedAnswer:
     """An answer with what it depends on.
 
-    `probe` says what its context was found by, as the process that made it encodes it; `as_of` is the position
+    `probe` says what its context was found by, `outline` what of that a change is first compared with, both as the
+    process that made it encodes them; `as_of` is the position
     of the search index before it was asked; `lexicon_epoch` the ranking statistics it was found with.
     """
 
@@ -60,9 +62,11 @@ class CachedAnswer:
     answer: Answer
     collection: str | None
     probe: bytes | None
+    outline: bytes | None
     lexicon_epoch: int | None
     as_of: LogPosition
     ttl_seconds: float
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,16 @@ class AnswerStore(Protocol):
         ...
 
 
+class AnswerLedger(Protocol):
+    """What answers were made from; kept longer than the answers themselves."""
+
+    async def provenance(self, org_id: OrgId, answer_id: str) -> ProvenanceView | None: ...
+
+    async def using(self, org_id: OrgId, collection: str, document: str, limit: int) -> tuple[AnswerUse, ...]:
+        """Answers with a chunk of the document in their context, newest first."""
+        ...
+
+
 class HotAnswers(Protocol):
     """L1: answers in this process's memory, fed by notifications of what became invalid."""
 
@@ -107,15 +121,28 @@ class KeptProbe:
     probe: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class KeptOutline:
+    """A cached answer's key with the outline of its probe; `sequence` grows with every answer that is kept."""
+
+    key: str
+    sequence: int
+    outline: bytes
+
+
 class AnswerRows(Protocol):
     """Invalidations, inside the freshness projection's transaction.
 
     `collection_changed` comes first: from then on no answer made from an earlier state is kept, so
-    that `probes` shows all that were.
+    that `outlines` shows all that were.
     """
 
-    async def probes(self, org_id: OrgId, collection: str) -> Sequence[KeptProbe]:
-        """What the valid answers of a collection depend on."""
+    async def outlines(self, org_id: OrgId, collection: str, after: int) -> Sequence[KeptOutline]:
+        """The valid answers of a collection that were kept after a sequence, in its order."""
+        ...
+
+    async def probes(self, org_id: OrgId, keys: Sequence[str]) -> Sequence[KeptProbe]:
+        """What valid answers depend on."""
         ...
 
     async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None: ...
