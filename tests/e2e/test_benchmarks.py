@@ -35,6 +35,7 @@ PROMISED = {
     },
     "move_index": {"queries", "errors", "half_filled", "written"},
     "retrieval_total": {"cold_p50_ms", "cold_p99_ms", "warm_p50_ms", "warm_p99_ms", "ja_expanded_over_alone_low"},
+    "freshness_cost": {"invalidation_s", "invalidated", "reads_p99_ratio"},
     "filters": {"min_recall_at_10", "underfilled"},
 }
 
