@@ -51,3 +51,15 @@ def test_common_terms_do_not_choose_candidates() -> None:
 
     assert term_id("the") not in terms
     assert len(terms) == 3
+
+
+def test_terms_that_would_find_too_many_chunks_are_passed_over() -> None:
+    text = "zebra yak xenon walrus violin"
+    names = {name: term_id(analyse(name)[0]) for name in text.split()}
+    frequencies = dict(zip(names.values(), (5, 10, 20, 2990, 40), strict=True))
+    statistics = TermStatistics(document_count=50_000, frequencies=frequencies)
+
+    chosen = candidate_terms(query_weights(text, statistics), statistics)
+
+    # the walrus is in 2,990 chunks: with it there would be more than 3,000
+    assert set(chosen) == set(names.values()) - {names["walrus"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ryorin.contexts.knowledge.domain.lexical import (
+    CANDIDATE_CHUNKS,
     LexicalVector,
     TermStatistics,
     candidate_terms,
@@ -228,7 +230,8 @@ class SearchChunksHandler:
         try:
             statistics = await self._index.term_statistics(key, query_term_ids(text))
             weights = query_weights(text, statistics)
-            terms = candidate_terms(weights, statistics)
+            # a filter leaves few chunks to score, and those may hold the common terms only
+            terms = candidate_terms(weights, statistics, CANDIDATE_CHUNKS if query.filter.empty else math.inf)
             scored = await self._index.lexical(key, query.filter, weights, terms, limit)
         except Unavailable:
             # the dense side still answers; the response says what is missing
