@@ -54,11 +54,17 @@ class Reader:
         for parameter in described.get("parameters", []):
             if parameter["in"] == "path" and parameter["name"] not in self.known:
                 self.known[parameter["name"]] = parameter["schema"]["examples"][0]
+        asked = {
+            parameter["name"]: parameter["schema"]["examples"][0]
+            for parameter in described.get("parameters", [])
+            if parameter["in"] == "query" and parameter.get("required")
+        }
         content = described.get("requestBody", {}).get("content", {})
         media_type = next(iter(content), "application/json")
         response = self.client.request(
             method.upper(),
             path.format(**self.known),
+            params=asked,
             content=example_of(content[media_type]) if content else None,
             headers={"content-type": media_type, "prefer": "wait=30"},
         )

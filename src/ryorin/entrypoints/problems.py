@@ -18,6 +18,7 @@ STATUS: Mapping[str, int] = {
     "version_not_found": 404,
     "key_not_found": 404,
     "organisation_not_found": 404,
+    "answer_not_found": 404,
     "model_not_found": 404,
     "conflict": 409,
     "concurrency_conflict": 409,
