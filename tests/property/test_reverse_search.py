@@ -13,15 +13,15 @@ from ryorin.processes.probe_codec import decode_outline, encode_outline
 
 MODEL = "m"
 SCORES = st.integers(1, 1000)
-NAMES = st.sampled_from([f"d{number}" for number in range(12)])
-LIMITS = st.sampled_from([3, 6])
+NAMES = st.sampled_from([f"d{number}" for number in range(20)])
+LIMITS = st.sampled_from([3, 6, 10])
 
 
 @st.composite
 def probes(draw: st.DrawFn) -> ContextProbe:
     """A search over some documents, of one chunk each, with one or two wordings."""
     limit = draw(LIMITS)
-    documents, wordings = draw(st.lists(NAMES, unique=True, max_size=9)), draw(st.integers(1, 2))
+    documents, wordings = draw(st.lists(NAMES, unique=True, max_size=16)), draw(st.integers(1, 2))
 
     def entries() -> tuple[Candidate, ...]:
         found = [Candidate(number, name, draw(SCORES) / 1000) for number, name in enumerate(documents)]
@@ -39,7 +39,7 @@ def probes(draw: st.DrawFn) -> ContextProbe:
         term_weights=(1.0, 0.5),
         dense=tuple(entries() for _ in range(wordings)),
         lexical=entries(),
-        pool=draw(st.sampled_from([None, 4])),
+        pool=draw(st.sampled_from([None, 2, 4, 6])),
         model_id=MODEL,
     )
 
@@ -59,7 +59,7 @@ def newcomers(draw: st.DrawFn) -> Newcomer:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(st.lists(probes(), max_size=6), st.lists(newcomers(), max_size=4), st.sets(NAMES, max_size=3))
 def test_every_search_that_would_change_is_named(
     found: list[ContextProbe], fresh: list[Newcomer], gone: set[str]
@@ -78,9 +78,9 @@ def test_an_outline_survives_its_encoding(probe: ContextProbe) -> None:
     one, two = outline("k", probe), decode_outline("k", encode_outline(probe))
 
     assert (one.key, one.model_id, one.documents, one.filtered) == (two.key, two.model_id, two.documents, two.filtered)
-    assert np.array_equal(one.vectors, two.vectors) and np.array_equal(one.floors, two.floors)
+    assert np.array_equal(one.vectors, two.vectors) and one.bounds == two.bounds
     assert np.array_equal(one.term_ids, two.term_ids) and np.array_equal(one.term_weights, two.term_weights)
-    assert one.lexical_floor == two.lexical_floor
+    assert (one.lexical, one.pool_floor) == (two.lexical, two.pool_floor)
 
 
 def test_a_replaced_search_is_named_by_its_newer_outline_only() -> None:
@@ -96,9 +96,11 @@ def test_a_replaced_search_is_named_by_its_newer_outline_only() -> None:
     assert (len(index), index.touched([], ["d0"])) == (1, ["k"])
 
 
-def searched(floor: float) -> ContextProbe:
+def searched(floor: float, pool: int | None = 2) -> ContextProbe:
     dense = (Candidate(0, "d0", 0.9), Candidate(1, "d1", floor))
-    return ContextProbe("c", SearchFilter(), 1, "fused", 2, 0, ((1.0, 0.0),), (), (), (dense,), (), model_id=MODEL)
+    return ContextProbe(
+        "c", SearchFilter(), 1, "fused", 2, 0, ((1.0, 0.0),), (), (), (dense,), (), pool, model_id=MODEL
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -112,3 +114,12 @@ def test_changes_looked_at_together_name_what_each_names_alone(
     together = index.touched_each([Change(fresh, {name}) for fresh, name in changes])
 
     assert together == [index.touched(fresh, {name}) for fresh, name in changes]
+
+
+def test_a_newcomer_that_stays_behind_the_pool_names_nobody() -> None:
+    near = Newcomer("new", {MODEL: np.array([0.3, 0], np.float32)}, np.zeros(0, np.int32), np.zeros(0), frozenset(), {})
+    index = ReverseIndex()
+    index.add([outline("first hit only", searched(0.05, pool=None)), outline("both", searched(0.05))])
+
+    # it pushes out the second entry, which only the pool of two holds
+    assert index.touched([near], ()) == ["both"]

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 
 from ryorin.contexts.knowledge.queries import ContextProbe
-from ryorin.contexts.knowledge.reverse_search import ProbeOutline, outline
+from ryorin.contexts.knowledge.reverse_search import ListBounds, ProbeOutline, outline
 from ryorin.kernel.codec import from_json, to_json
 
 
@@ -27,21 +27,22 @@ def decode_probe(data: bytes) -> ContextProbe:
 
 
 def encode_outline(probe: ContextProbe) -> bytes:
-    """What a change is first compared with: a line of JSON, then vectors, floors, terms and their weights as they are.
+    """What a change is first compared with: a line of JSON, then vectors, terms and their weights as they are.
 
     A hundred thousand of these are read when a process begins to follow a collection, so nothing is compressed.
     """
     found = outline("", probe)
     head = {
         "model_id": found.model_id,
-        "lists": len(found.floors),
+        "bounds": to_json(found.bounds),
         "dimensions": found.vectors.shape[1],
         "terms": len(found.term_ids),
-        "lexical_floor": found.lexical_floor,
+        "lexical": to_json(found.lexical),
+        "pool_floor": found.pool_floor,
         "documents": sorted(found.documents),
         "filtered": found.filtered,
     }
-    arrays = (found.vectors, found.floors, found.term_ids, found.term_weights)
+    arrays = (found.vectors, found.term_ids, found.term_weights)
     return json.dumps(head).encode() + b"\n" + b"".join(array.tobytes() for array in arrays)
 
 
@@ -49,16 +50,18 @@ def decode_outline(key: str, data: bytes) -> ProbeOutline:
     """The outline of the answer with a key."""
     line, _, body = data.partition(b"\n")
     head = json.loads(line)
-    lists, dimensions, terms = head["lists"], head["dimensions"], head["terms"]
-    ends = np.cumsum([4 * lists * dimensions, 4 * lists, 4 * terms, 4 * terms]).tolist()
+    lists, dimensions, terms = len(head["bounds"]), head["dimensions"], head["terms"]
+    rows = lists if dimensions else 0
+    ends = np.cumsum([4 * rows * dimensions, 4 * terms, 4 * terms]).tolist()
     return ProbeOutline(
         key=key,
         model_id=head["model_id"],
-        vectors=np.frombuffer(body[: ends[0]], dtype=np.float32).reshape(lists, dimensions),
-        floors=np.frombuffer(body[ends[0] : ends[1]], dtype=np.float32),
-        term_ids=np.frombuffer(body[ends[1] : ends[2]], dtype=np.int32),
-        term_weights=np.frombuffer(body[ends[2] : ends[3]], dtype=np.float32),
-        lexical_floor=head["lexical_floor"],
+        vectors=np.frombuffer(body[: ends[0]], dtype=np.float32).reshape(rows, dimensions),
+        bounds=tuple(ListBounds(**bounds) for bounds in head["bounds"]),
+        term_ids=np.frombuffer(body[ends[0] : ends[1]], dtype=np.int32),
+        term_weights=np.frombuffer(body[ends[1] : ends[2]], dtype=np.float32),
+        lexical=ListBounds(**head["lexical"]),
+        pool_floor=head["pool_floor"],
         documents=frozenset(head["documents"]),
         filtered=head["filtered"],
     )

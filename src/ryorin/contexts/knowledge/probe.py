@@ -58,7 +58,7 @@ def would_change(probe: ContextProbe, newcomers: Sequence[Newcomer], removed: Co
     return any(_differs(probe, before, matching, removed, sign) for sign in (1.0, -1.0))
 
 
-def _depth(probe: ContextProbe) -> int:
+def depth_of(probe: ContextProbe) -> int:
     """How much of the fused ranking the context depends on."""
     return probe.pool or probe.top_k
 
@@ -73,7 +73,7 @@ def _context(
 
     A reranker judges every member of its pool by itself, so their order does not matter.
     """
-    first = [identifier for identifier, _ in ranking[: _depth(probe)]]
+    first = [identifier for identifier, _ in ranking[: depth_of(probe)]]
     if probe.pool is None:
         return first
     lists = [{entry.chunk_id for entry in entries} for entries in (*dense, lexical)]
@@ -91,7 +91,7 @@ def passes(which: SearchFilter, newcomer: Newcomer) -> bool:
 
 def context_documents(probe: ContextProbe) -> frozenset[str]:
     """The documents that the probe's context was made of, or chosen from by a reranker."""
-    first = {identifier for identifier, _ in rank(probe.dense, probe.lexical, probe.dense_weight)[: _depth(probe)]}
+    first = {identifier for identifier, _ in rank(probe.dense, probe.lexical, probe.dense_weight)[: depth_of(probe)]}
     return frozenset(entry.document for entry in _all_entries(probe) if entry.chunk_id in first)
 
 
@@ -171,7 +171,7 @@ def _unknown_matters(
     ]
     if not gains:
         return False
-    depth = _depth(probe)
+    depth = depth_of(probe)
     if len(ranking) < depth:
         return True
     best = [(score, score + sum(gain for ids, gain in gains if identifier not in ids)) for identifier, score in ranking]

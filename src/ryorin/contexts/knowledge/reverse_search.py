@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ryorin.contexts.knowledge.probe import DENSE_TOLERANCE, LEXICAL_TOLERANCE, Newcomer
+from ryorin.contexts.knowledge.domain.ranking import rank, weights_of
+from ryorin.contexts.knowledge.probe import DENSE_TOLERANCE, LEXICAL_TOLERANCE, Newcomer, depth_of
 from ryorin.contexts.knowledge.queries import Candidate, ContextProbe
 
 N = TypeVar("N", bound=np.generic)
@@ -22,24 +23,41 @@ N = TypeVar("N", bound=np.generic)
 BLOCK = 128
 # beyond any cosine: a list that is not full lets everything in
 OPEN = -2.0
+TINY = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class ListBounds:
+    """What decides whether a newcomer to one list of candidates matters.
+
+    It must beat `floor` to enter; beyond `top` it changes everyone's share of the best score; when more than `spare`
+    come, they push out an entry of the context's pool. `weight` is what the list counts in fusion.
+    """
+
+    floor: float
+    top: float
+    spare: int
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeOutline:
     """What decides at a glance whether a change may touch a search.
 
-    `vectors` (lists, dimensions) are the dense probes, `floors` what a newcomer must beat in each list; `lexical_floor`
-    likewise for `term_ids` and `term_weights`. `documents` are those of every candidate; `filtered` tells that tags or
-    metadata decide who takes part.
+    `vectors` (lists, dimensions) are the dense probes with their `bounds`; `lexical` those of `term_ids` and
+    `term_weights`. `pool_floor` is the fused score that a newcomer must have to enter the context's pool, -1 when the
+    pool is not full. `documents` are those of every candidate; `filtered` tells that tags or metadata decide who takes
+    part.
     """
 
     key: str
     model_id: str
     vectors: NDArray[np.float32]
-    floors: NDArray[np.float32]
+    bounds: tuple[ListBounds, ...]
     term_ids: NDArray[np.int32]
     term_weights: NDArray[np.float32]
-    lexical_floor: float
+    lexical: ListBounds
+    pool_floor: float
     documents: frozenset[str]
     filtered: bool
 
@@ -48,21 +66,36 @@ def outline(key: str, probe: ContextProbe) -> ProbeOutline:
     """The outline of a probe."""
     entries = [entry for candidates in (*probe.dense, probe.lexical) for entry in candidates]
     vectors = np.array(probe.vectors, dtype=np.float32)
+    depth = depth_of(probe)
+    ranking = rank(probe.dense, probe.lexical, probe.dense_weight)
+    pool = {identifier for identifier, _ in ranking[:depth]}
+    dense_weight, lexical_weight = weights_of(len(probe.dense), probe.dense_weight)
     return ProbeOutline(
         key=key,
         model_id=probe.model_id,
         vectors=vectors if len(vectors) else np.zeros((0, 0), dtype=np.float32),
-        floors=np.array([_floor(found, probe.list_limit, OPEN) for found in probe.dense], dtype=np.float32),
+        bounds=tuple(_bounds(found, probe.list_limit, OPEN, pool, dense_weight) for found in probe.dense),
         term_ids=np.array(probe.term_ids, dtype=np.int32),
         term_weights=np.array(probe.term_weights, dtype=np.float32),
-        lexical_floor=_floor(probe.lexical, probe.list_limit, 0.0),
+        lexical=_bounds(probe.lexical, probe.list_limit, 0.0, pool, lexical_weight),
+        pool_floor=ranking[depth - 1][1] if len(ranking) >= depth else -1.0,
         documents=frozenset(entry.document for entry in entries),
         filtered=bool(probe.filter.tags or probe.filter.metadata),
     )
 
 
-def _floor(entries: Sequence[Candidate], limit: int, otherwise: float) -> float:
-    return entries[-1].score if len(entries) >= limit else otherwise
+def _bounds(
+    entries: Sequence[Candidate], limit: int, otherwise: float, pool: Collection[int], weight: float
+) -> ListBounds:
+    # as many may come as there is room, and then as many as stand behind the last one of the pool
+    behind = next((at for at, entry in enumerate(reversed(entries)) if entry.chunk_id in pool), len(entries))
+    full = len(entries) >= limit
+    return ListBounds(
+        floor=entries[-1].score if full else otherwise,
+        top=entries[0].score if entries else 0.0,
+        spare=max(0, limit - len(entries)) + behind,
+        weight=weight,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,48 +106,97 @@ class Change:
     removed: Collection[str]
 
 
+class _Rows(Generic[N]):
+    """An array that grows."""
+
+    def __init__(self, kind: type[N], width: int | None = None) -> None:
+        self._rows: NDArray[N] = np.zeros((64,) if width is None else (64, width), dtype=kind)
+        self._count = 0
+
+    def add(self, rows: NDArray[np.generic]) -> None:
+        """Put rows behind the others."""
+        end = self._count + len(rows)
+        if end > len(self._rows):
+            larger = np.zeros((max(end, 2 * len(self._rows)), *self._rows.shape[1:]), dtype=self._rows.dtype)
+            larger[: self._count] = self._rows[: self._count]
+            self._rows = larger
+        self._rows[self._count : end] = rows
+        self._count = end
+
+    @property
+    def all(self) -> NDArray[N]:
+        """What was added."""
+        return self._rows[: self._count]
+
+
+class _Bounds:
+    """The bounds of many lists, a column for each."""
+
+    def __init__(self) -> None:
+        self._rows = _Rows(np.float32, 4)
+
+    def add(self, bounds: Sequence[ListBounds]) -> None:
+        rows = [(one.floor, one.top, one.spare, one.weight) for one in bounds]
+        self._rows.add(np.array(rows, dtype=np.float32).reshape(len(rows), 4))
+
+    @property
+    def floors(self) -> NDArray[np.float32]:
+        return self._rows.all[:, 0]
+
+    def judge(self, which: NDArray[np.int64], scores: NDArray[np.float32]) -> _Entering:
+        """What newcomers with these scores (newcomers, lists) do to the lists `which`."""
+        floors, tops, spare, weights = self._rows.all[which].T
+        enters = scores > floors
+        shares = np.where(enters, weights * np.maximum(scores, 0) / np.maximum(tops, TINY), 0)
+        return _Entering(shares, (scores > tops).any(axis=0) | (enters.sum(axis=0) > spare))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entering:
+    """What newcomers gain in lists (newcomers, lists), and which lists change for others too."""
+
+    gains: NDArray[np.float32]
+    disturbed: NDArray[np.bool_]
+
+
 @dataclass(slots=True)
 class _Lists:
-    """The dense lists of all probes of one model; rows beyond `count` are room to grow."""
+    """The dense lists of all probes of one model."""
 
-    vectors: NDArray[np.float32]
-    floors: NDArray[np.float32]
-    owners: NDArray[np.int32]
-    count: int = 0
+    vectors: _Rows[np.float32]
+    owners: _Rows[np.int32] = field(default_factory=lambda: _Rows(np.int32))
+    bounds: _Bounds = field(default_factory=_Bounds)
 
-    def add(self, vectors: NDArray[np.float32], floors: NDArray[np.float32], owner: int) -> None:
-        end = self.count + len(vectors)
-        if end > len(self.vectors):
-            room = max(end, 2 * len(self.vectors))
-            self.vectors = _grown(self.vectors, room)
-            self.floors = _grown(self.floors, room)
-            self.owners = _grown(self.owners, room)
-        self.vectors[self.count : end] = vectors
-        self.floors[self.count : end] = floors
-        self.owners[self.count : end] = owner
-        self.count = end
+    def add(self, one: ProbeOutline, owner: int) -> None:
+        self.vectors.add(one.vectors)
+        self.owners.add(np.full(len(one.vectors), owner, dtype=np.int32))
+        self.bounds.add(one.bounds)
 
-    def touched(self, newcomers: NDArray[np.float32], ends: Sequence[int]) -> list[list[int]]:
-        """The owners of lists that newcomers enter, for each stretch of newcomers up to one of `ends`.
+    def entered(self, newcomers: NDArray[np.float32], ends: Sequence[int]) -> list[_Touched]:
+        """The lists that newcomers enter, for each stretch of newcomers up to one of `ends`.
 
-        All stretches of a block share one matrix product, since reading the probes is what takes the time.
+        Stretches share matrix products, since reading the probes is what takes the time.
         """
-        known, floors, owners = self.vectors[: self.count], self.floors[: self.count], self.owners[: self.count]
-        best = np.full((len(ends), self.count), -np.inf, dtype=np.float32)
-        starts = (0, *ends[:-1])
-        for start in range(0, len(newcomers), BLOCK):
-            scores = newcomers[start : start + BLOCK] @ known.T
-            for number, (first, last) in enumerate(zip(starts, ends, strict=True)):
-                part = scores[max(0, first - start) : max(0, last - start)]
-                if len(part):
-                    np.maximum(best[number], part.max(axis=0), out=best[number])
-        return [owners[row + DENSE_TOLERANCE > floors].tolist() for row in best]
+        known, floors = self.vectors.all, self.bounds.floors
+        found: list[_Touched] = []
+        first, scores, begun = 0, np.zeros((0, len(known)), dtype=np.float32), 0
+        for last in ends:
+            if last > begun + len(scores):
+                begun, stop = first, max(last, first + BLOCK)
+                scores = newcomers[begun:stop] @ known.T + DENSE_TOLERANCE
+            part = scores[first - begun : last - begun]
+            which = np.flatnonzero((part > floors).any(axis=0)) if len(part) else np.zeros(0, dtype=np.int64)
+            found.append(_Touched(self.owners.all[which], self.bounds.judge(which, part[:, which])))
+            first = last
+        return found
 
 
-def _grown(rows: NDArray[N], room: int) -> NDArray[N]:
-    larger = np.zeros((room, *rows.shape[1:]), dtype=rows.dtype)
-    larger[: len(rows)] = rows
-    return larger
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """Lists that newcomers enter, by the numbers of their probes."""
+
+    owners: NDArray[np.int32]
+    entering: _Entering
 
 
 @dataclass(slots=True)
@@ -133,7 +215,8 @@ class ReverseIndex:
         self._numbers: dict[str, int] = {}
         self._lists: dict[str, _Lists] = {}
         self._postings: dict[int, _Postings] = {}
-        self._lexical_floors: list[float] = []
+        self._lexical = _Bounds()
+        self._pool_floors = _Rows(np.float32)
         self._documents: dict[str, set[int]] = {}
         self._filtered: set[int] = set()
 
@@ -151,9 +234,10 @@ class ReverseIndex:
             number = len(self._keys)
             self._keys.append(one.key)
             self._numbers[one.key] = number
-            self._lexical_floors.append(one.lexical_floor)
+            self._lexical.add([one.lexical])
+            self._pool_floors.add(np.array([one.pool_floor], dtype=np.float32))
             if len(one.vectors):
-                self._lists_of(one).add(one.vectors, one.floors, number)
+                self._lists_of(one).add(one, number)
             for term, weight in zip(one.term_ids.tolist(), one.term_weights.tolist(), strict=True):
                 postings = self._postings.setdefault(term, _Postings())
                 postings.owners.append(number)
@@ -165,12 +249,7 @@ class ReverseIndex:
 
     def _lists_of(self, one: ProbeOutline) -> _Lists:
         if one.model_id not in self._lists:
-            dimensions = one.vectors.shape[1]
-            self._lists[one.model_id] = _Lists(
-                np.zeros((64, dimensions), dtype=np.float32),
-                np.zeros(64, dtype=np.float32),
-                np.zeros(64, dtype=np.int32),
-            )
+            self._lists[one.model_id] = _Lists(_Rows(np.float32, one.vectors.shape[1]))
         return self._lists[one.model_id]
 
     def discard(self, keys: Iterable[str]) -> None:
@@ -184,13 +263,43 @@ class ReverseIndex:
 
     def touched_each(self, changes: Sequence[Change]) -> list[list[str]]:
         """As `touched`, for many changes at a time."""
-        found = [self._mentioning(change.removed) for change in changes]
+        dense: list[list[_Touched]] = [[] for _ in changes]
+        unknown: list[set[int]] = [set() for _ in changes]
         for model_id, lists in self._lists.items():
-            for numbers, owners in zip(found, self._dense(model_id, lists, changes), strict=True):
-                numbers.update(owners)
-        for numbers, change in zip(found, changes, strict=True):
-            numbers.update(self._lexical(change.newcomers))
-        return [self._alive(numbers) for numbers in found]
+            if any(model_id not in one.vectors for change in changes for one in change.newcomers):
+                # a vector that is not made yet may be anything
+                for numbers, change in zip(unknown, changes, strict=True):
+                    numbers.update(lists.owners.all.tolist() if change.newcomers else ())
+                continue
+            vectors = [one.vectors[model_id] for change in changes for one in change.newcomers]
+            if vectors:
+                ends = list(accumulate(len(change.newcomers) for change in changes))
+                for touched, found in zip(dense, lists.entered(np.stack(vectors), ends), strict=True):
+                    touched.append(found)
+        return [
+            self._alive(self._mentioning(change.removed) | numbers | self._entered(change.newcomers, touched))
+            for change, numbers, touched in zip(changes, unknown, dense, strict=True)
+        ]
+
+    def _entered(self, newcomers: Sequence[Newcomer], dense: Sequence[_Touched]) -> set[int]:
+        """Probes whose pool newcomers may enter, or whose lists change for those in it.
+
+        A newcomer that stays behind the pool and pushes out nobody of it changes nothing, however near it is.
+        """
+        if not newcomers:
+            return set()
+        scores = self._lexical_scores(newcomers)
+        beaten = np.flatnonzero(((scores > self._lexical.floors) & (scores > 0)).any(axis=0))
+        owners = np.unique(np.concatenate([beaten, *(touched.owners for touched in dense)]))
+        lexical = self._lexical.judge(owners, np.where(scores[:, owners] > 0, scores[:, owners], -1))
+        gains, disturbed = lexical.gains, lexical.disturbed
+        for touched in dense:
+            at = np.searchsorted(owners, touched.owners)
+            np.add.at(gains.T, at, touched.entering.gains.T)
+            np.logical_or.at(disturbed, at, touched.entering.disturbed)
+        enters = (gains + TINY >= self._pool_floors.all[owners]).any(axis=0)
+        found: set[int] = set(owners[enters | disturbed].tolist())
+        return found
 
     def _mentioning(self, documents: Collection[str]) -> set[int]:
         return set().union(*(self._documents.get(document, set()) for document in documents))
@@ -202,30 +311,11 @@ class ReverseIndex:
     def _alive(self, numbers: set[int]) -> list[str]:
         return [self._keys[number] for number in sorted(numbers) if self._numbers.get(self._keys[number]) == number]
 
-    def _dense(self, model_id: str, lists: _Lists, changes: Sequence[Change]) -> list[list[int]]:
-        vectors = [one.vectors[model_id] for change in changes for one in change.newcomers if model_id in one.vectors]
-        if len(vectors) < sum(len(change.newcomers) for change in changes):
-            # a vector that is not made yet may be anything
-            everyone: list[int] = lists.owners[: lists.count].tolist()
-            return [everyone if change.newcomers else [] for change in changes]
-        if not vectors:
-            return [[] for _ in changes]
-        ends = list(accumulate(len(change.newcomers) for change in changes))
-        return lists.touched(np.stack(vectors), ends)
-
-    def _lexical(self, newcomers: Sequence[Newcomer]) -> list[int]:
-        if not newcomers:
-            return []
-        floors = np.array(self._lexical_floors, dtype=np.float32)
-        best = np.zeros(len(floors), dtype=np.float32)
+    def _lexical_scores(self, newcomers: Sequence[Newcomer]) -> NDArray[np.float32]:
         arrays: dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]] = {}
-        for newcomer in newcomers:
-            scores = self._scores(newcomer, arrays)
-            if scores is not None:
-                np.maximum(best, scores, out=best)
-        beaten = (best > 0) & (best * (1 + LEXICAL_TOLERANCE) > floors)
-        touched: list[int] = np.flatnonzero(beaten).tolist()
-        return touched
+        nothing = np.zeros(len(self._keys), dtype=np.float32)
+        found = [self._scores(newcomer, arrays) for newcomer in newcomers]
+        return np.stack([nothing if one is None else one for one in found]) * np.float32(1 + LEXICAL_TOLERANCE)
 
     def _scores(
         self, newcomer: Newcomer, arrays: dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]]
