@@ -111,7 +111,7 @@ async def quality(asker: Asker, questions: Sequence[tuple[str, corpora.Question]
     return figures
 
 
-async def run(quick: bool) -> None:
+async def run(quick: bool, every: int) -> None:
     """A server that expands, and a Ryorin that asks it."""
     folder, machine = data_folder(), Machine()
     count = 8 if quick else QUESTIONS
@@ -128,9 +128,9 @@ async def run(quick: bool) -> None:
             for language in LANGUAGES:
                 chosen = corpora.questions(folder, language)
                 chosen = chosen[:: len(chosen) // (count // 2)][: count // 2]
-                documents = corpora.passages(folder, language)
-                if quick:
-                    documents = {question.document: documents[question.document] for question in chosen}
+                passages = corpora.passages(folder, language)
+                documents = dict(list(passages.items())[::every] if not quick else [])
+                documents |= {question.document: passages[question.document] for question in chosen}
                 seen = await ingest(app, data / "corpus" / language, language, documents)
                 search = SearchChunks(collection=language, text="warm up")
                 await app.services.queries.ask(search, LOCAL_ADMINISTRATOR, seen)
@@ -159,7 +159,13 @@ async def run(quick: bool) -> None:
         "alone_p99_ms": percentile(alone_times, 99),
         **({"waited_p50_ms": percentile(waited, 50)} if waited else {}),
     }
-    config = {"questions": len(questions), "deadline_s": DEADLINE_S, "top_k": TOP_K, "expander": "smollm2, by HTTP"}
+    config = {
+        "every": every,
+        "questions": len(questions),
+        "deadline_s": DEADLINE_S,
+        "top_k": TOP_K,
+        "expander": "smollm2, by HTTP",
+    }
     report("retrieval_total", figures, baseline, machine, config)
 
 
@@ -188,8 +194,9 @@ def main() -> None:
     """Parse arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few questions, for correctness only")
+    parser.add_argument("--every", type=int, default=1, help="take every so many-th passage, for a shorter run")
     arguments = parser.parse_args()
-    asyncio.run(run(arguments.quick))
+    asyncio.run(run(arguments.quick, arguments.every))
 
 
 if __name__ == "__main__":
