@@ -204,10 +204,12 @@ def _query_bus(
         telemetry=base.telemetry,
         recall=recall,
         rerank=rerank,
+        query_vectors=settings.retrieval.query_vectors,
     )
     buses: list[QueryBus] = []
     models = build_models(settings, client)
     answers, process = answer_handlers(base, settings, models, lambda: buses[0])
+    stack.push_async_callback(process.close)
     retrieval, retrieving = retrieval_handlers(base, settings, models, client, lambda: buses[0])
     stack.push_async_callback(retrieving.close)
     handlers: dict[type[Any], Callable[..., Any]] = {

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any
 
+from ryorin.adapters.postgres.answer_flights import PostgresAnswerFlights
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
 from ryorin.adapters.postgres.compaction import Compaction
 from ryorin.bootstrap.settings import Settings
@@ -55,6 +56,7 @@ async def background_work(
         jobs["feeder"] = feeder.run
         jobs["compaction"] = lambda: _repeat(Compaction(base.pool).compact, COMPACT_SECONDS)
         jobs["tidying"] = lambda: _repeat(PostgresAnswerStore(base.pool).purge, TIDY_SECONDS)
+        jobs["tidying-flights"] = lambda: _repeat(PostgresAnswerFlights(base.pool, base.ids.new).purge, TIDY_SECONDS)
     stopping = asyncio.Event()
     tasks = {asyncio.create_task(_supervise(name, job, stopping), name=name) for name, job in jobs.items()}
     try:

@@ -113,13 +113,14 @@ class StoreSettings(BaseModel):
 
 class RetrievalSettings(BaseModel):
     """How long a search waits for further wordings of its question (seconds); which share is checked for recall;
-    the reranker: `features`, an alias of RYORIN_RERANKERS__, or `none`."""
+    the reranker: `features`, an alias of RYORIN_RERANKERS__, or `none`; of how many questions vectors are kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     expansion_deadline: float = Field(default=0.3, ge=0, le=10)
     recall_probe_share: float = Field(default=0.01, ge=0, le=1)
     rerank: str = "features"
+    query_vectors: int = Field(default=10_000, ge=0)
 
 
 class Settings(BaseSettings):

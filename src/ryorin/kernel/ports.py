@@ -152,6 +152,10 @@ class ReadPositions(Protocol):
         """The position that all named projections have reached."""
         ...
 
+    async def told(self, read_models: Sequence[str]) -> LogPosition:
+        """The position up to which this process was told what the named projections did, evictions among it."""
+        ...
+
 
 class Telemetry(Protocol):
     """Spans and figures of both wheels."""

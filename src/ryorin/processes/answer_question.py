@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 
-from ryorin.contexts.answers.module import AnswerStore, CachedAnswer, HotAnswers, KeptAnswer, cache_key
+from ryorin.contexts.answers.errors import ModelUnavailable
+from ryorin.contexts.answers.module import cache_key
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, CacheLayer
 from ryorin.kernel.bus import QueryBus
-from ryorin.kernel.errors import Unavailable
+from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.messages import Actor
 from ryorin.kernel.ports import Telemetry
-from ryorin.processes.answer_provenance import provenance_of
-from ryorin.processes.make_answer import AnswerMaker, Retrieved
-from ryorin.processes.probe_codec import encode_outline, encode_probe
+from ryorin.processes.answer_layers import AnswerLayers, CacheRules
+from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker
+from ryorin.processes.shared_flights import SharedFlights
 from ryorin.processes.single_flight import SingleFlight
 
 # characters of a piece when a cached answer is streamed
 PIECE = 48
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerCache:
-    """The layers an answer is looked for in, and how long it is kept (seconds)."""
-
-    hot: HotAnswers
-    store: AnswerStore
-    ttl_seconds: float
-
-
 class AnswerQuestionProcess:
     """Handler of `AnswerQuestion`, whole (`answer`) and piece by piece (`stream`)."""
 
     def __init__(
-        self, maker: AnswerMaker, cache: AnswerCache, bus: Callable[[], QueryBus], telemetry: Telemetry
+        self,
+        maker: AnswerMaker,
+        layers: AnswerLayers,
+        shared: SharedFlights,
+        bus: Callable[[], QueryBus],
+        telemetry: Telemetry,
     ) -> None:
         self._maker = maker
-        self._cache = cache
+        self._layers = layers
+        self._shared = shared
         # the bus is built from its handlers, this one among them
         self._bus = bus
         self._telemetry = telemetry
         self._flights: SingleFlight[AnswerPart] = SingleFlight()
+        self._revalidations: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Give up what is being made anew behind answers that were served stale."""
+        for task in self._revalidations:
+            task.cancel()
+        await asyncio.gather(*self._revalidations, return_exceptions=True)
 
     async def answer(self, query: AnswerQuestion, actor: Actor) -> Answer:
         """The whole answer."""
@@ -58,13 +64,13 @@ class AnswerQuestionProcess:
         """The answer in parts; the last one holds all of it. `whole` spares cutting a cached one up."""
         if not query.use_cache:
             self._count("bypass")
-            async with aclosing(self._made(query, actor, key=None)) as parts:
+            async with aclosing(self._made_for_one(query, actor)) as parts:
                 async for part in parts:
                     yield part
             return
         started = perf_counter()
-        key = cache_key(query, actor)
-        found = await self._kept(key, actor)
+        key, rules = cache_key(query, actor), await self._layers.rules(query, actor)
+        found = await self._kept(key, query, actor, rules)
         if found is not None:
             self._count(found.cache)
             stages = {"cache": round((perf_counter() - started) * 1000, 3)}
@@ -72,56 +78,76 @@ class AnswerQuestionProcess:
                 yield part
             return
         self._count("miss")
-        flight = f"{actor.org_id}\x1f{key}"
-        async with aclosing(self._flights.join(flight, lambda: self._made(query, actor, key))) as parts:
-            async for part in parts:
+        async with aclosing(self._flight(key, query, actor, rules)) as parts:
+            async for part in parts if whole else _unbroken(parts):
                 yield part
 
-    async def _kept(self, key: str, actor: Actor) -> Answer | None:
-        hot = self._cache.hot.get(actor.org_id, key)
-        if hot is not None:
-            return hot
-        kept = await self._cache.store.get(actor.org_id, key)
-        if kept is None:
-            return None
-        self._cache.hot.put(actor.org_id, key, kept)
-        return replace(kept.answer, cache="l2")
+    async def _kept(self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules) -> Answer | None:
+        found = await self._layers.fresh(key, rules, actor)
+        if found is None:
+            found = await self._layers.stale(key, rules, actor)
+            if found is not None:
+                self._revalidate(key, query, actor, rules)
+        return found
 
-    async def _made(self, query: AnswerQuestion, actor: Actor, key: str | None) -> AsyncGenerator[AnswerPart, None]:
+    def _flight(
+        self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules
+    ) -> AsyncGenerator[AnswerPart, None]:
+        def make() -> AsyncGenerator[AnswerPart, None]:
+            return self._made(key, query, actor, rules)
+
+        def fly() -> AsyncGenerator[AnswerPart, None]:
+            # extracting costs less than following
+            if query.model == EXTRACTIVE:
+                return make()
+            return self._shared.fly(actor.org_id, key, make, lambda: self._layers.fresh(key, rules, actor))
+
+        return self._flights.join(f"{actor.org_id}\x1f{key}", fly)
+
+    def _revalidate(self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules) -> None:
+        task = asyncio.create_task(self._anew(key, query, actor, rules))
+        self._revalidations.add(task)
+        task.add_done_callback(self._revalidations.discard)
+
+    async def _anew(self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules) -> None:
+        try:
+            async with aclosing(self._flight(key, query, actor, rules)) as parts:
+                async for _ in parts:
+                    pass
+        except RyorinError as error:
+            # the one who was served has gone; whoever asks next makes it or hears why not
+            self._telemetry.count("ryorin_cache_revalidations_failed_total", code=error.code)
+
+    async def _made(
+        self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules
+    ) -> AsyncGenerator[AnswerPart, None]:
         retrieved = await self._maker.retrieve(query, actor, self._bus())
         async with aclosing(self._maker.make(query, retrieved)) as parts:
             async for part in parts:
-                if part.answer is not None and key is not None:
-                    await self._keep(key, query, actor, retrieved, part.answer)
-                yield (
-                    part
-                    if key is not None or part.answer is None
-                    else replace(part, answer=replace(part.answer, cache="bypass"))
-                )
+                if part.answer is not None:
+                    await self._layers.keep(key, query, actor, retrieved, part.answer, rules)
+                yield part
 
-    async def _keep(self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, answer: Answer) -> None:
-        if answer.degraded:
-            return  # the next asker deserves a try at the whole
-        probe = retrieved.result.probe if retrieved.result else None
-        entry = CachedAnswer(
-            key=key,
-            org_id=actor.org_id,
-            answer=answer,
-            collection=query.grounding.collection if query.grounding else None,
-            probe=encode_probe(probe) if probe else None,
-            outline=encode_outline(probe) if probe else None,
-            lexicon_epoch=probe.lexicon_epoch if probe else None,
-            as_of=retrieved.as_of,
-            ttl_seconds=self._cache.ttl_seconds,
-            provenance=provenance_of(query, retrieved.result),
-        )
-        valid_at = await self._cache.store.put(entry)
-        if valid_at is not None:
-            kept = KeptAnswer(answer, entry.collection, entry.lexicon_epoch, valid_at)
-            self._cache.hot.put(actor.org_id, key, kept)
+    async def _made_for_one(self, query: AnswerQuestion, actor: Actor) -> AsyncGenerator[AnswerPart, None]:
+        retrieved = await self._maker.retrieve(query, actor, self._bus())
+        async with aclosing(self._maker.make(query, retrieved)) as parts:
+            async for part in parts:
+                yield part if part.answer is None else replace(part, answer=replace(part.answer, cache="bypass"))
 
     def _count(self, layer: CacheLayer) -> None:
         self._telemetry.count("ryorin_cache_requests_total", layer=layer)
+
+
+async def _unbroken(parts: AsyncGenerator[AnswerPart, None]) -> AsyncGenerator[AnswerPart, None]:
+    """The parts, unless the answer begins anew after some of it was given: that cannot be taken back."""
+    begun = False
+    async for part in parts:
+        if part.restarted and begun:
+            raise ModelUnavailable(
+                "who made this answer is gone, and asked again the model answered otherwise; ask once more"
+            )
+        begun = begun or bool(part.text)
+        yield part
 
 
 def _replayed(answer: Answer, whole: bool) -> list[AnswerPart]:

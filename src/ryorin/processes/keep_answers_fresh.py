@@ -26,6 +26,21 @@ from ryorin.kernel.events import RecordedEvent
 from ryorin.kernel.messages import OrgId
 from ryorin.processes.probe_codec import decode_outline, decode_probe
 
+# the types of all events that a cached answer may depend on
+FOLLOWED = tuple(
+    kind.type
+    for kind in (
+        CollectionCreated,
+        CollectionDeleted,
+        CollectionConfigured,
+        IndexMoved,
+        DocumentVersionIndexed,
+        DocumentDescribed,
+        DocumentTagged,
+        DocumentDeleted,
+    )
+)
+
 
 class ChangedChunks(Protocol):
     """The chunks of an indexed version, as a search would meet them."""

@@ -52,12 +52,17 @@ def test_an_answer_made_after_the_eviction_is_kept(hot: MemoryHotAnswers) -> Non
     assert hot.get(ORG, "k") is not None
 
 
-def test_nothing_is_served_while_notifications_may_be_missing(hot: MemoryHotAnswers) -> None:
+def test_while_notifications_may_be_missing_nothing_is_taken_and_afterwards_all_is_forgotten(
+    hot: MemoryHotAnswers,
+) -> None:
     hot.put(ORG, "k", kept(5))
 
     hot.connection(False)
-    hot.put(ORG, "k", kept(6))
+    hot.put(ORG, "later", kept(6))
 
-    assert hot.get(ORG, "k") is None
+    assert not hot.connected
+    assert hot.get(ORG, "k") is not None
+    assert hot.get(ORG, "later") is None
     hot.connection(True)
+    assert hot.connected
     assert hot.get(ORG, "k") is None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ryorin.adapters.local.expansions import MemoryExpansions
 from ryorin.adapters.local.hot_answers import MemoryHotAnswers
 from ryorin.adapters.local.system import TimeOrderedIds
+from ryorin.adapters.memory.answer_flights import MemoryAnswerFlights
 from ryorin.adapters.memory.answers import MemoryAnswers
 from ryorin.adapters.memory.clock import StandingClock
 from ryorin.adapters.memory.telemetry import MemoryTelemetry
@@ -16,6 +17,7 @@ from ryorin.contexts.answers.module import ChatDelta, ChatRequest, ExtractiveAns
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, ChatMessage, GroundingOptions
 from ryorin.contexts.knowledge.expansion import RetrieveContext
 from ryorin.contexts.knowledge.module import analyse, split_sentences
+from ryorin.contexts.knowledge.pipeline import CacheStage
 from ryorin.contexts.knowledge.queries import (
     Candidate,
     ContextProbe,
@@ -26,12 +28,16 @@ from ryorin.contexts.knowledge.queries import (
     StageScores,
 )
 from ryorin.kernel.bus import QueryBus
+from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, OrgId, Scope
-from ryorin.processes.answer_question import AnswerCache, AnswerQuestionProcess
+from ryorin.processes.answer_layers import AnswerLayers
+from ryorin.processes.answer_question import AnswerQuestionProcess
 from ryorin.processes.expand_query import ExpandQueryProcess
+from ryorin.processes.freshness_check import FreshnessCheck
 from ryorin.processes.make_answer import AnswerMaker
 from ryorin.processes.retrieve_context import RetrieveContextProcess
+from ryorin.processes.shared_flights import SharedFlights
 
 ORG = OrgId("a")
 ACTOR = Actor(ORG, "someone", frozenset({Scope.ANSWERS_READ, Scope.KNOWLEDGE_READ}))
@@ -41,12 +47,23 @@ TTL_SECONDS = 3600.0
 class Positions:
     def __init__(self) -> None:
         self.position = LogPosition(5, 1)
+        self._moved = asyncio.Event()
 
     async def current(self, read_models: Sequence[str]) -> LogPosition:
         return self.position
 
+    async def told(self, read_models: Sequence[str]) -> LogPosition:
+        return self.position
+
     async def wait_for(self, read_models: Sequence[str], position: LogPosition, timeout_seconds: float) -> bool:
+        if self.position < position:
+            await asyncio.wait_for(self._moved.wait(), timeout_seconds)
         return self.position >= position
+
+    def reach(self, position: LogPosition) -> None:
+        """Go on to a position, and wake who waits for it."""
+        self.position = position
+        self._moved.set()
 
 
 def probe_of(dense: Sequence[Candidate], limit: int = 10, top_k: int = 5, **more: object) -> ContextProbe:
@@ -126,6 +143,32 @@ class Parrot:
         return len(text) // 4
 
 
+@dataclass
+class Changes:
+    """The log: the newest change of any collection, how often it was asked, and whether it can be."""
+
+    newest: LogPosition | None = None
+    asked: int = 0
+    down: bool = False
+
+    async def newest_after(self, org_id: OrgId, collection: str, after: LogPosition) -> LogPosition | None:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.down:
+            raise Unavailable("the log does not answer")
+        return self.newest if self.newest and self.newest > after else None
+
+
+@dataclass
+class Stages:
+    """What all collections have decided."""
+
+    stage: CacheStage = field(default_factory=CacheStage)
+
+    async def of(self, org_id: OrgId, collection: str) -> CacheStage:
+        return self.stage
+
+
 class Stage:
     """Everything that answers, wired on memory."""
 
@@ -138,8 +181,12 @@ class Stage:
         self.shelf = Shelf(self.positions, {"office.md": "The Tokyo office opens at nine."})
         extractive = ExtractiveAnswerer(split_sentences, analyse)
         maker = AnswerMaker(models, extractive, self.positions, self.clock, TimeOrderedIds())
-        cache = AnswerCache(self.hot, self.store, TTL_SECONDS)
-        process = AnswerQuestionProcess(maker, cache, lambda: self.bus, self.telemetry)
+        self.changes, self.stages = Changes(), Stages()
+        check = FreshnessCheck(self.changes, self.positions)
+        layers = AnswerLayers(self.hot, self.store, check, self.stages, TTL_SECONDS, lambda: 0.0)
+        process = AnswerQuestionProcess(
+            maker, layers, SharedFlights(MemoryAnswerFlights()), lambda: self.bus, self.telemetry
+        )
         expansion = ExpandQueryProcess((), MemoryExpansions(), self.telemetry)
         retrieval = RetrieveContextProcess(expansion, lambda: self.bus, deadline_seconds=0.0)
         handlers = {SearchChunks: self.shelf, RetrieveContext: retrieval, AnswerQuestion: process.answer}

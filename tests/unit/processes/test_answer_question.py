@@ -8,6 +8,8 @@ import pytest
 
 from ryorin.contexts.answers.errors import ModelNotFound, ModelUnavailable
 from ryorin.contexts.answers.module import cache_key
+from ryorin.contexts.answers.queries import CacheOptions
+from ryorin.contexts.knowledge.pipeline import CacheStage
 from ryorin.kernel.errors import Forbidden, InvalidInput
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import OrgId, Scope
@@ -225,3 +227,122 @@ async def test_who_may_not_read_knowledge_gets_no_answer_from_it_cached_or_not()
     await stage.ask(question())
     with pytest.raises(Forbidden, match="knowledge:read"):
         await stage.ask(question(), actor)
+
+
+async def test_a_strict_hit_waits_for_the_invalidations_of_what_was_committed() -> None:
+    stage = Stage()
+    await stage.ask(question())
+    stage.changes.newest = LogPosition(9, 1)
+    asking = asyncio.create_task(stage.ask(question()))
+    await asyncio.sleep(0.01)
+
+    waited = not asking.done()
+    await stage.store.invalidate(ORG, stage.store.keys(), "changed", LogPosition(9, 1))
+    stage.positions.reach(LogPosition(9, 1))
+
+    assert waited
+    assert (await asking).cache == "miss"
+
+
+async def test_a_hit_that_cannot_be_verified_is_none() -> None:
+    stage = Stage()
+    await stage.ask(question())
+
+    stage.changes.down = True
+
+    assert (await stage.ask(question())).cache == "miss"
+
+
+async def test_a_bounded_hit_asks_the_log_once_within_its_bound() -> None:
+    stage = Stage()
+    bounded = replace(question(), cache=CacheOptions(freshness="bounded", max_staleness_seconds=60))
+    await stage.ask(bounded)
+    asked = stage.changes.asked
+
+    hit = await stage.ask(bounded)
+    stage.changes.down = True
+    stage.hot.connection(False)
+    cut_off = await stage.ask(bounded)
+    now = await stage.ask(replace(bounded, cache=CacheOptions(freshness="bounded", max_staleness_seconds=0)))
+
+    assert (hit.cache, cut_off.cache, stage.changes.asked) == ("l1", "l1", asked + 1)
+    assert now.cache == "miss"
+
+
+async def test_a_ttl_hit_asks_nobody_and_ends_with_its_age() -> None:
+    stage = Stage()
+    wish = CacheOptions(freshness="ttl", ttl_seconds=30)
+    await stage.ask(replace(question(), cache=wish))
+    stage.changes.down = True
+    stage.changes.asked = 0
+    stage.forget()
+
+    stage.clock.time += timedelta(seconds=29)
+    young = await stage.ask(replace(question(), cache=wish))
+    stage.forget()
+    stage.clock.time += timedelta(seconds=2)
+    old = await stage.ask(replace(question(), cache=wish))
+
+    assert (young.cache, old.cache, stage.changes.asked) == ("l2", "miss", 0)
+
+
+async def test_the_request_comes_before_the_collection_and_that_before_strict() -> None:
+    stage = Stage()
+    await stage.ask(question())
+    stage.changes.down = True
+
+    stage.stages.stage = CacheStage(freshness="ttl")
+    own = await stage.ask(question())
+    strict = await stage.ask(replace(question(), cache=CacheOptions(freshness="strict")))
+
+    assert (own.cache, strict.cache) == ("l1", "miss")
+
+
+async def test_a_stale_answer_is_served_while_it_is_made_anew() -> None:
+    stage = Stage()
+    stage.stages.stage = CacheStage(stale_while_revalidate_seconds=30)
+    first = await stage.ask(question())
+    await stage.store.invalidate(ORG, stage.store.keys(), "changed", LogPosition(1, 0))
+    stage.shelf.passages = {"office.md": "The Tokyo office opens at ten."}
+
+    stale = await stage.ask(question())
+    while not stage.store.keys():
+        await asyncio.sleep(0.001)
+    anew = await stage.ask(question())
+
+    assert (stale.cache, stale.id, stale.text) == ("stale", first.id, first.text)
+    assert anew.cache == "l1"
+    assert "ten" in anew.text
+
+
+async def test_what_was_invalidated_too_long_ago_is_not_served() -> None:
+    stage = Stage()
+    stage.stages.stage = CacheStage(stale_while_revalidate_seconds=30)
+    await stage.ask(question())
+    await stage.store.invalidate(ORG, stage.store.keys(), "changed", LogPosition(1, 0))
+
+    stage.clock.time += timedelta(seconds=31)
+
+    assert (await stage.ask(question())).cache == "miss"
+
+
+async def test_an_answer_without_documents_is_served_while_the_database_is_away() -> None:
+    stage = Stage(parrot=Parrot(["Hello."]))
+    plain = question(model="parrot", collection=None)
+    await stage.ask(plain)
+
+    stage.changes.down = True
+    stage.hot.connection(False)
+
+    assert (await stage.ask(plain)).cache == "l1"
+
+
+async def test_all_who_ask_at_once_ask_the_log_once_or_twice() -> None:
+    stage = Stage()
+    await stage.ask(question())
+    stage.changes.asked = 0
+
+    answers = await asyncio.gather(*(stage.ask(question()) for _ in range(200)))
+
+    assert {answer.cache for answer in answers} == {"l1"}
+    assert stage.changes.asked <= 2

@@ -26,7 +26,7 @@ class _Entry:
 
 
 class MemoryHotAnswers:
-    """The `HotAnswers` port; serves nothing while notifications may be lost."""
+    """The `HotAnswers` port; takes nothing while notifications may be lost, and forgets all when they come again."""
 
     def __init__(self, max_answers: int, ttl_seconds: float) -> None:
         self._answers: TTLCache[_Key, _Entry] = TTLCache(max_answers, ttl_seconds)
@@ -36,10 +36,13 @@ class MemoryHotAnswers:
         self._floor = BEGINNING
         self._connected = False
 
+    @property
+    def connected(self) -> bool:
+        """Whether every notification arrives."""
+        return self._connected
+
     def get(self, org_id: OrgId, key: str) -> Answer | None:
-        """An answer; None also while notifications may be missing."""
-        if not self._connected:
-            return None
+        """An answer that this process does not know to be invalid."""
         entry = self._answers.get((org_id, key))
         if entry is None:
             return None
@@ -75,9 +78,10 @@ class MemoryHotAnswers:
             self._remember((org_id, _all_of(what)), LogPosition.parse(when))
 
     def connection(self, connected: bool) -> None:
-        """Notifications begin to arrive (True) or may get lost (False): start again from nothing."""
+        """Notifications begin to arrive (True), from which on all are known, or may get lost (False)."""
         self._connected = connected
-        self._answers.clear()
+        if connected:
+            self._answers.clear()
 
     def _remember(self, key: _Key, at: LogPosition) -> None:
         if len(self._evicted) >= REMEMBERED_EVICTIONS - 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 
+from ryorin.contexts.answers.queries import Answer
 from ryorin.contexts.answers.read.ports import CachedAnswer, KeptAnswer, KeptOutline, KeptProbe
 from ryorin.kernel.events import BEGINNING, LogPosition
 from ryorin.kernel.messages import OrgId
@@ -37,13 +38,14 @@ class MemoryAnswers:
         self._epoch = lexicon_epoch
         self._tell = tell
         self._rows: dict[tuple[OrgId, str], _Row] = {}
+        self._dropped: dict[tuple[OrgId, str], tuple[_Row, datetime]] = {}
         self._changed: dict[tuple[OrgId, str], LogPosition] = {}
         self._reached = BEGINNING
         self._sequences = count(1)
         self.reasons: dict[str, str] = {}
 
-    async def get(self, org_id: OrgId, key: str) -> KeptAnswer | None:
-        """A valid answer."""
+    async def get(self, org_id: OrgId, key: str, *, settled: bool) -> KeptAnswer | None:
+        """A valid answer; changes of the index are looked at at once here."""
         row = self._rows.get((org_id, key))
         if row is None:
             return None
@@ -51,6 +53,14 @@ class MemoryAnswers:
         if age >= entry.ttl_seconds or self._outdated(entry):
             return None
         return KeptAnswer(replace(entry.answer, age_seconds=age), entry.collection, entry.lexicon_epoch, self._reached)
+
+    async def invalidated(self, org_id: OrgId, key: str, within_seconds: float) -> Answer | None:
+        """An answer that was invalidated at most so long ago."""
+        row, at = self._dropped.get((org_id, key), (None, None))
+        now = self._clock.now()
+        if row is None or at is None or (now - at).total_seconds() > within_seconds:
+            return None
+        return replace(row.entry.answer, age_seconds=(now - row.created_at).total_seconds())
 
     async def put(self, entry: CachedAnswer) -> LogPosition | None:
         """Keep an answer, unless its collection or its ranking changed since it was asked for."""
@@ -92,14 +102,16 @@ class MemoryAnswers:
     async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None:
         """Drop answers, and tell of each."""
         for key in keys:
-            if self._rows.pop((org_id, key), None) is not None:
+            row = self._rows.pop((org_id, key), None)
+            if row is not None:
+                self._dropped[org_id, key] = row, self._clock.now()
                 self.reasons[key] = reason
             self._tell(f"key\x1f{org_id}\x1f{key}\x1f{position}")
 
     async def invalidate_collection(self, org_id: OrgId, collection: str, reason: str, position: LogPosition) -> None:
         """Drop all answers of a collection, and tell of it."""
         for row in self._of_collection(org_id, collection):
-            del self._rows[org_id, row.entry.key]
+            self._dropped[org_id, row.entry.key] = self._rows.pop((org_id, row.entry.key)), self._clock.now()
             self.reasons[row.entry.key] = reason
         self._tell(f"collection\x1f{org_id}\x1f{collection}\x1f{position}")
 

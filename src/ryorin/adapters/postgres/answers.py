@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from psycopg.types.json import Jsonb
 
 from ryorin.adapters.postgres.notifications import Channel
-from ryorin.adapters.postgres.pool import Connection, Pool, rows_of, run
+from ryorin.adapters.postgres.pool import Connection, Pool, Row, rows_of, run
 from ryorin.contexts.answers.queries import Answer
 from ryorin.contexts.answers.read.ports import CachedAnswer, KeptAnswer, KeptOutline, KeptProbe
 from ryorin.kernel.codec import from_json, to_json
@@ -25,9 +25,13 @@ FROM answers a, ({FRESHNESS}) f, projection_generations s
 WHERE a.org_id = %(org_id)s AND a.key = %(key)s AND a.invalidated_at IS NULL AND a.expires_at > now()
   AND s.name = 'knowledge.search' AND s.state = 'active'
   AND (a.collection IS NULL OR (
-      (f.transaction_id, f.position) >= (s.transaction_id, s.position)
+      (NOT %(settled)s OR (f.transaction_id, f.position) >= (s.transaction_id, s.position))
       AND a.lexicon_epoch = (SELECT lexicon_epoch FROM search_collections c
                              WHERE c.org_id = a.org_id AND c.collection = a.collection)))
+"""
+INVALIDATED = """
+SELECT answer, EXTRACT(epoch FROM now() - created_at)::float8 AS age FROM answers
+WHERE org_id = %s AND key = %s AND expires_at > now() AND invalidated_at > now() - make_interval(secs => %s)
 """
 PUT = """
 INSERT INTO answers (org_id, key, id, collection, lexicon_epoch, answer, probe, outline, transaction_id, position,
@@ -103,14 +107,18 @@ class PostgresAnswerStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def get(self, org_id: OrgId, key: str) -> KeptAnswer | None:
-        """A valid answer."""
-        row = await self._pool.fetch_one(GET, {"org_id": org_id, "key": key})
+    async def get(self, org_id: OrgId, key: str, *, settled: bool) -> KeptAnswer | None:
+        """A valid answer; `settled` wants invalidations not to be behind the index."""
+        row = await self._pool.fetch_one(GET, {"org_id": org_id, "key": key, "settled": settled})
         if row is None:
             return None
-        answer: Answer = from_json(Answer, {**row["answer"], "age_seconds": round(row["age"], 3)})
         valid_at = LogPosition(row["transaction_id"], row["position"])
-        return KeptAnswer(answer, row["collection"], row["lexicon_epoch"], valid_at)
+        return KeptAnswer(_answer(row), row["collection"], row["lexicon_epoch"], valid_at)
+
+    async def invalidated(self, org_id: OrgId, key: str, within_seconds: float) -> Answer | None:
+        """An answer that was invalidated at most so long ago; those are kept for an hour."""
+        row = await self._pool.fetch_one(INVALIDATED, (org_id, key, within_seconds))
+        return _answer(row) if row else None
 
     async def put(self, entry: CachedAnswer) -> LogPosition | None:
         """Keep an answer, unless its collection or its ranking changed since it was asked for."""
@@ -155,6 +163,11 @@ class PostgresAnswerStore:
         """Drop answers that can never be served again; how many."""
         await self._pool.execute(PURGE_LEDGER)
         return await self._pool.execute(PURGE)
+
+
+def _answer(row: Row) -> Answer:
+    answer: Answer = from_json(Answer, {**row["answer"], "age_seconds": round(row["age"], 3)})
+    return answer
 
 
 class PostgresAnswerRows:

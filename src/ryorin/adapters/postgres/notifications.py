@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from psycopg import AsyncConnection, OperationalError
@@ -21,13 +21,19 @@ class Channel(StrEnum):
     PROJECTIONS = "ryorin_projections"
     COMMANDS = "ryorin_commands"
     EVICTIONS = "ryorin_evictions"
+    FLIGHTS = "ryorin_flights"
 
 
 class Notifications:
-    """Fans PostgreSQL notifications out to callbacks; a lost connection is told as a gap."""
+    """Fans PostgreSQL notifications out to callbacks; a lost connection is told as a gap.
 
-    def __init__(self, url: str) -> None:
+    `greetings` are statements that give the payloads with which listening to a channel begins.
+    """
+
+    def __init__(self, url: str, greetings: Mapping[Channel, str] | None = None) -> None:
         self._url = url
+        # read after listening began: what was committed before is in them, what comes after is told
+        self._greetings = greetings or {}
         self._callbacks: dict[str, list[Callable[[str], None]]] = {channel.value: [] for channel in Channel}
         self._gap_callbacks: list[Callable[[bool], None]] = []
 
@@ -54,10 +60,16 @@ class Notifications:
         async with await AsyncConnection.connect(self._url, autocommit=True) as connection:
             for channel in Channel:
                 await connection.execute(f"LISTEN {channel.value}")
+            for channel, greeting in self._greetings.items():
+                for (payload,) in await (await connection.execute(greeting)).fetchall():
+                    self._deliver(channel, payload)
             self._tell(connected=True)
             async for notification in connection.notifies():
-                for callback in self._callbacks.get(notification.channel, ()):
-                    callback(notification.payload)
+                self._deliver(notification.channel, notification.payload)
+
+    def _deliver(self, channel: str, payload: str) -> None:
+        for callback in self._callbacks.get(channel, ()):
+            callback(payload)
 
     def _tell(self, *, connected: bool) -> None:
         for callback in self._gap_callbacks:

@@ -48,6 +48,8 @@ POSITIONS = """
 SELECT name, transaction_id::text::bigint AS transaction_id, position
 FROM projection_generations WHERE state = 'active'
 """
+# what a listener has to know at first, in the form of notifications
+GREETING = "SELECT name || ' ' || transaction_id || '-' || position FROM projection_generations WHERE state = 'active'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,17 +210,16 @@ class PostgresReadPositions:
         self._wakeup = wakeup
         self._known: dict[str, LogPosition] = {}
         self._listening = False
-        self._begun = False
 
-    def told(self, payload: str) -> None:
+    def tell(self, payload: str) -> None:
         """Take a notification: the projection's name and the position it reached."""
         name, _, position = payload.partition(" ")
         self._known[name] = max(LogPosition.parse(position), self._known.get(name, BEGINNING))
         self._wakeup.ring()
 
     def connection(self, connected: bool) -> None:
-        """Notifications begin to arrive (True) or may get lost (False)."""
-        self._listening, self._begun = connected, False
+        """Notifications arrive from here on (True), the present positions first, or may get lost (False)."""
+        self._listening = connected
         self._wakeup.ring()
 
     async def wait_for(self, read_models: Sequence[str], position: LogPosition, timeout_seconds: float) -> bool:
@@ -226,7 +227,7 @@ class PostgresReadPositions:
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         while True:
             ticket = self._wakeup.ticket()
-            if not (self._listening and self._begun):
+            if not self._listening:
                 await self._refresh()
             if self._reached(read_models, position):
                 return True
@@ -243,8 +244,13 @@ class PostgresReadPositions:
         present = await self._positions()
         return min((present.get(name, BEGINNING) for name in read_models), default=BEGINNING)
 
+    async def told(self, read_models: Sequence[str]) -> LogPosition:
+        """The position up to which this process was told; while notifications may get lost, what the database has."""
+        if not self._listening:
+            await self._refresh()
+        return min((self._known.get(name, BEGINNING) for name in read_models), default=BEGINNING)
+
     async def _refresh(self) -> None:
-        self._begun = self._listening
         for name, position in (await self._positions()).items():
             self._known[name] = max(position, self._known.get(name, BEGINNING))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,8 +11,10 @@ import httpx
 from ryorin.adapters.llamacpp.chat import LlamaCppChatModel, bundled_model
 from ryorin.adapters.local.hot_answers import MemoryHotAnswers
 from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
+from ryorin.adapters.postgres.answer_flights import PostgresAnswerFlights
 from ryorin.adapters.postgres.answer_ledger import PostgresAnswerLedger
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
+from ryorin.adapters.postgres.committed_changes import PostgresCacheStages, PostgresCommittedChanges
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
@@ -21,9 +24,13 @@ from ryorin.contexts.answers.queries import AnswerQuestion, ListModels, ModelVie
 from ryorin.contexts.knowledge.module import analyse, split_sentences
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.messages import Actor, Query
-from ryorin.processes.answer_question import AnswerCache, AnswerQuestionProcess
+from ryorin.processes.answer_layers import AnswerLayers
+from ryorin.processes.answer_question import AnswerQuestionProcess
+from ryorin.processes.freshness_check import FreshnessCheck
+from ryorin.processes.keep_answers_fresh import FOLLOWED
 from ryorin.processes.list_models import ListModelsProcess
 from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker
+from ryorin.processes.shared_flights import SharedFlights
 
 BUNDLED = "smollm2"
 
@@ -44,10 +51,19 @@ def answer_handlers(
     hot = MemoryHotAnswers(settings.cache.l1_max_answers, settings.cache.l1_ttl_seconds)
     base.notifications.subscribe(Channel.EVICTIONS, hot.told)
     base.notifications.on_connection(hot.connection)
+    flights = PostgresAnswerFlights(base.pool, base.ids.new)
+    base.notifications.subscribe(Channel.FLIGHTS, flights.told)
     extractive = ExtractiveAnswerer(split_sentences, analyse)
     maker = AnswerMaker(models, extractive, base.positions, base.clock, base.ids)
-    cache = AnswerCache(hot, PostgresAnswerStore(base.pool), settings.cache.ttl_seconds)
-    process = AnswerQuestionProcess(maker, cache, bus, base.telemetry)
+    layers = AnswerLayers(
+        hot,
+        PostgresAnswerStore(base.pool),
+        FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions),
+        PostgresCacheStages(base.pool),
+        settings.cache.ttl_seconds,
+        random.random,
+    )
+    process = AnswerQuestionProcess(maker, layers, SharedFlights(flights), bus, base.telemetry)
     views = [ModelView(EXTRACTIVE, "extractive", "ryorin"), ModelView(BUNDLED, "llamacpp", "ryorin")]
     views += [ModelView(alias, "openai_http", "configured") for alias in settings.models]
     ledger = ProvenanceQueries(PostgresAnswerLedger(base.pool))

@@ -11,7 +11,7 @@ from ryorin.adapters.postgres.event_store import PostgresEventStore
 from ryorin.adapters.postgres.notifications import Channel, Notifications, Wakeup
 from ryorin.adapters.postgres.owner import OwnerName
 from ryorin.adapters.postgres.pool import Pool
-from ryorin.adapters.postgres.projections import PostgresReadPositions
+from ryorin.adapters.postgres.projections import GREETING, PostgresReadPositions
 from ryorin.adapters.postgres.transactions import PostgresTransactions
 from ryorin.adapters.procrastinate.queue import ProcrastinateQueue
 from ryorin.adapters.prometheus.metrics import PrometheusMetrics
@@ -45,12 +45,12 @@ def build_foundation(pool: Pool) -> Foundation:
     events_known, commands_known = event_registry(), command_registry()
     events_known.register(*knowledge_events.EVENTS, *identity_events.EVENTS)
     commands_known.register(*knowledge_commands.COMMANDS, *identity_commands.COMMANDS, *operations_commands.COMMANDS)
-    notifications = Notifications(pool.url)
+    notifications = Notifications(pool.url, {Channel.PROJECTIONS: GREETING})
     appended, ended = Wakeup(), Wakeup()
     notifications.subscribe(Channel.EVENTS, appended.ring)
     notifications.subscribe(Channel.COMMANDS, ended.ring)
     positions = PostgresReadPositions(pool, Wakeup())
-    notifications.subscribe(Channel.PROJECTIONS, positions.told)
+    notifications.subscribe(Channel.PROJECTIONS, positions.tell)
     notifications.on_connection(positions.connection)
     events = PostgresEventStore(pool, events_known, appended)
     queue = ProcrastinateQueue(pool.inner)

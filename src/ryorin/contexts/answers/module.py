@@ -4,6 +4,7 @@ from ryorin.contexts.answers.domain.cache_key import cache_key
 from ryorin.contexts.answers.domain.extractive import Extract, ExtractiveAnswerer
 from ryorin.contexts.answers.domain.grounding import grounded_messages
 from ryorin.contexts.answers.domain.passages import Passage, cite, cited
+from ryorin.contexts.answers.read.flights import AnswerFlights, Flight, Heard
 from ryorin.contexts.answers.read.ports import (
     AnswerRows,
     AnswerStore,
@@ -17,6 +18,7 @@ from ryorin.contexts.answers.read.ports import (
 from ryorin.contexts.answers.read.provenance import ProvenanceQueries
 
 __all__ = [
+    "AnswerFlights",
     "AnswerRows",
     "AnswerStore",
     "CachedAnswer",
@@ -25,6 +27,8 @@ __all__ = [
     "ChatRequest",
     "Extract",
     "ExtractiveAnswerer",
+    "Flight",
+    "Heard",
     "HotAnswers",
     "KeptAnswer",
     "Passage",

@@ -10,10 +10,13 @@ from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Query, Scope
 
 Role = Literal["system", "user", "assistant"]
-CacheLayer = Literal["l1", "l2", "miss", "bypass"]
+CacheLayer = Literal["l1", "l2", "stale", "miss", "bypass"]
+Freshness = Literal["strict", "bounded", "ttl"]
 MAX_MESSAGES = 200
 MAX_MESSAGE_CHARACTERS = 200_000
 MAX_OUTPUT_TOKENS = 32_768
+MAX_STALENESS_SECONDS = 86_400
+MAX_REVALIDATE_SECONDS = 3600
 FRESHNESS_MODEL = "answers.freshness"
 
 
@@ -47,6 +50,31 @@ class SamplingOptions:
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheOptions:
+    """How fresh a cached answer must be (ADR-0011); None does as the collection has decided. Times in seconds.
+
+    `ttl_seconds` is the greatest age that is served; `stale_while_revalidate_seconds` how long after its invalidation
+    an answer is served once more while it is made anew.
+    """
+
+    freshness: Freshness | None = None
+    max_staleness_seconds: float | None = None
+    stale_while_revalidate_seconds: float | None = None
+    ttl_seconds: float | None = None
+
+    def validate(self) -> None:
+        """Raise InvalidInput for a time out of its bounds."""
+        _at_most("max_staleness_seconds", self.max_staleness_seconds, MAX_STALENESS_SECONDS)
+        _at_most("stale_while_revalidate_seconds", self.stale_while_revalidate_seconds, MAX_REVALIDATE_SECONDS)
+        _at_most("ttl_seconds", self.ttl_seconds, None)
+
+
+def _at_most(name: str, value: float | None, limit: float | None) -> None:
+    if value is not None and (value < 0 or (limit is not None and value > limit)):
+        raise InvalidInput(f"{name} is {value:g}; it must be " + (f"0-{limit:g}" if limit else "0 or more"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +122,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class AnswerPart:
-    """A piece of a streamed answer: text, and in the last piece the whole answer."""
+    """A piece of a streamed answer: text, and in the last piece the whole answer.
+
+    `restarted`: what was said before counts no longer, the answer begins anew with this piece.
+    """
 
     text: str
     answer: Answer | None = None
+    restarted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +145,7 @@ class AnswerQuestion(Query[Answer]):
     grounding: GroundingOptions | None = None
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     use_cache: bool = True
+    cache: CacheOptions = field(default_factory=CacheOptions)
 
     def needs(self) -> tuple[Scope, ...]:
         """An answer from documents, cached or not, is for who may read them."""
@@ -125,6 +158,7 @@ class AnswerQuestion(Query[Answer]):
             raise InvalidInput(f"{len(self.messages)} messages were given; at most {MAX_MESSAGES} are allowed")
         if sum(len(message.content) for message in self.messages) > MAX_MESSAGE_CHARACTERS:
             raise InvalidInput(f"messages are longer than {MAX_MESSAGE_CHARACTERS} characters in all")
+        self.cache.validate()
 
     @property
     def question(self) -> str:

@@ -18,6 +18,7 @@ from ryorin.contexts.knowledge.read.embed_texts import EmbedTextsHandler
 from ryorin.contexts.knowledge.read.ports import ChunkIndex, DocumentReadModel
 from ryorin.contexts.knowledge.read.projections import DocumentsProjection, SearchProjection
 from ryorin.contexts.knowledge.read.recall_probe import RecallProbe
+from ryorin.contexts.knowledge.read.remembered_queries import RememberedQueries
 from ryorin.contexts.knowledge.read.rerank import FeatureReranker, Judge, RerankStage
 from ryorin.contexts.knowledge.read.search_chunks import SearchChunksHandler
 from ryorin.contexts.knowledge.read.similar_documents import SimilarDocuments
@@ -89,6 +90,8 @@ class ReadPorts:
     telemetry: Telemetry
     recall: RecallProbe
     rerank: RerankStage
+    # of how many questions vectors are kept
+    query_vectors: int
 
 
 def command_handlers(ports: WritePorts) -> Mapping[type[Command], CommandHandler[Any, Any]]:
@@ -120,7 +123,7 @@ def query_handlers(ports: ReadPorts) -> Mapping[type[Query[Any]], Callable[[Any,
         queries.SearchChunks: SearchChunksHandler(
             ports.index,
             ports.stored,
-            ports.spaces,
+            {name: RememberedQueries(space, ports.query_vectors) for name, space in ports.spaces.items()},
             ports.executor,
             ports.telemetry,
             ports.recall,

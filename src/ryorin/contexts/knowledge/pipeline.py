@@ -9,11 +9,16 @@ from ryorin.kernel.errors import InvalidInput
 
 StoreName = Literal["pgvector", "qdrant", "libsql"]
 Storage = Literal["halfvec", "binary"]
+Freshness = Literal["strict", "bounded", "ttl"]
 
 DEFAULT_EMBEDDING = "default"
 MAX_POOL = 100
 # candidate lists of the usual length have three for each
 MAX_ANSWER_TOP_K = 16
+MAX_STALENESS_SECONDS = 86_400
+# what was invalidated is kept for an hour
+MAX_REVALIDATE_SECONDS = 3600
+MAX_TTL_SECONDS = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,16 @@ class AnswerStage:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheStage:
+    """How fresh a cached answer must be where a request does not say (ADR-0011); times in seconds."""
+
+    freshness: Freshness | None = None
+    max_staleness_seconds: float | None = None
+    stale_while_revalidate_seconds: float | None = None
+    ttl_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """The stages of a search in a collection; None leaves what the server does. A request's own wishes come first."""
 
@@ -60,6 +75,7 @@ class Pipeline:
     fuse: FuseStage = field(default_factory=FuseStage)
     rerank: RerankStage = field(default_factory=RerankStage)
     answer: AnswerStage = field(default_factory=AnswerStage)
+    cache: CacheStage = field(default_factory=CacheStage)
 
     def validate(self) -> None:
         """Raise InvalidInput for a figure out of its bounds."""
@@ -69,6 +85,10 @@ class Pipeline:
         _within("rerank.freshness", self.rerank.freshness, 0, 10)
         _within("rerank.half_life_days", self.rerank.half_life_days, 0.01, 100_000)
         _within("answer.top_k", self.answer.top_k, 1, MAX_ANSWER_TOP_K)
+        _within("cache.max_staleness_seconds", self.cache.max_staleness_seconds, 0, MAX_STALENESS_SECONDS)
+        allowed = self.cache.stale_while_revalidate_seconds
+        _within("cache.stale_while_revalidate_seconds", allowed, 0, MAX_REVALIDATE_SECONDS)
+        _within("cache.ttl_seconds", self.cache.ttl_seconds, 1, MAX_TTL_SECONDS)
 
 
 def _within(name: str, value: float | None, low: float, high: float) -> None:

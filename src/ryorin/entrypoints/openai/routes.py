@@ -71,7 +71,8 @@ class ChatEndpoints:
             known = _asked(wire.decode_chat(body), self._services.default_model)
             self._decoded[body] = known
         if token:
-            return replace(known, demand=Consistency(LogPosition.parse(token), known.demand.wait_seconds))
+            demand = Consistency(LogPosition.parse(token), known.demand.wait_seconds)
+            return replace(known, question=_strict(known.question), demand=demand)
         return known
 
     def _render(self, answer: Answer) -> bytes:
@@ -163,11 +164,18 @@ async def _body(request: Request) -> bytes:
 
 def _asked(body: wire.ChatBody, default_model: str) -> _Asked:
     options = body.ryorin
-    demand = EVENTUAL
+    question, demand = wire.to_question(body, default_model), EVENTUAL
     if options is not None and options.consistency_token:
+        question = _strict(question)
         demand = Consistency(LogPosition.parse(options.consistency_token), options.wait_seconds)
     usage = body.stream_options is not None and body.stream_options.include_usage
-    return _Asked(wire.to_question(body, default_model), demand, bool(body.stream), usage)
+    return _Asked(question, demand, bool(body.stream), usage)
+
+
+def _strict(question: AnswerQuestion) -> AnswerQuestion:
+    """What carries a token must see that write, whatever else would do."""
+    kept = replace(question.cache, freshness="strict", stale_while_revalidate_seconds=0.0)
+    return replace(question, cache=kept)
 
 
 async def _events(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ryorin.contexts.answers.queries import AnswerQuestion, ChatMessage, GroundingOptions, SamplingOptions
+from ryorin.contexts.answers.queries import AnswerQuestion, CacheOptions, ChatMessage, GroundingOptions, SamplingOptions
 from ryorin.kernel.errors import InvalidInput
 
 Temperature = Annotated[float, Meta(ge=0, le=2)]
@@ -40,6 +40,10 @@ class RyorinOptions(Struct, forbid_unknown_fields=True):
     expand: bool | None = None
     rerank: str | None = None
     cache: bool = True
+    freshness: Literal["strict", "bounded", "ttl"] | None = None
+    max_staleness_seconds: float | None = None
+    stale_while_revalidate_seconds: float | None = None
+    ttl_seconds: float | None = None
     consistency_token: str | None = None
     wait_seconds: Annotated[float, Meta(ge=0, le=60)] = 10.0
 
@@ -144,6 +148,12 @@ def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
             seed=body.seed,
         ),
         use_cache=options.cache,
+        cache=CacheOptions(
+            options.freshness,
+            options.max_staleness_seconds,
+            options.stale_while_revalidate_seconds,
+            options.ttl_seconds,
+        ),
     )
 
 

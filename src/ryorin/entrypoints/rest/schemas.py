@@ -91,6 +91,15 @@ class AnswerBody(Body):
     top_k: int | None = None
 
 
+class CacheBody(Body):
+    """How fresh cached answers must be; times in seconds."""
+
+    freshness: Literal["strict", "bounded", "ttl"] | None = None
+    max_staleness_seconds: float | None = None
+    stale_while_revalidate_seconds: float | None = None
+    ttl_seconds: float | None = None
+
+
 class PipelineBody(Body):
     """The stages of searches in a collection; what is left out is as the server does it."""
 
@@ -102,6 +111,7 @@ class PipelineBody(Body):
     fuse: FuseBody = FuseBody()
     rerank: RerankBody = RerankBody()
     answer: AnswerBody = AnswerBody()
+    cache: CacheBody = CacheBody()
 
 
 class IndexBody(Body):

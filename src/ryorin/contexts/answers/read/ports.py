@@ -82,8 +82,12 @@ class KeptAnswer:
 class AnswerStore(Protocol):
     """L2: answers that survive restarts."""
 
-    async def get(self, org_id: OrgId, key: str) -> KeptAnswer | None:
-        """A valid answer."""
+    async def get(self, org_id: OrgId, key: str, *, settled: bool) -> KeptAnswer | None:
+        """A valid answer; `settled` wants to be sure that no change of the index is still to be looked at."""
+        ...
+
+    async def invalidated(self, org_id: OrgId, key: str, within_seconds: float) -> Answer | None:
+        """An answer that was invalidated at most so long ago."""
         ...
 
     async def put(self, entry: CachedAnswer) -> LogPosition | None:
@@ -104,8 +108,13 @@ class AnswerLedger(Protocol):
 class HotAnswers(Protocol):
     """L1: answers in this process's memory, fed by notifications of what became invalid."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether every notification arrives."""
+        ...
+
     def get(self, org_id: OrgId, key: str) -> Answer | None:
-        """An answer; None also while notifications may be missing."""
+        """An answer that this process does not know to be invalid."""
         ...
 
     def put(self, org_id: OrgId, key: str, kept: KeptAnswer) -> None:

@@ -22,7 +22,6 @@ from ryorin.contexts.knowledge.domain.lexical import (
 )
 from ryorin.contexts.knowledge.domain.ranking import rank
 from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms, with_freshness
-from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.errors import CollectionNotFound
 from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.contexts.knowledge.queries import (
@@ -37,6 +36,7 @@ from ryorin.contexts.knowledge.queries import (
 from ryorin.contexts.knowledge.read.dense_plan import DenseCandidates, DensePlanner
 from ryorin.contexts.knowledge.read.ports import ChunkIndex, ChunkRow, CollectionKey, IndexState, RerankQuestion
 from ryorin.contexts.knowledge.read.recall_probe import RecallProbe
+from ryorin.contexts.knowledge.read.remembered_queries import RememberedQueries
 from ryorin.contexts.knowledge.read.rerank import POOL, RerankStage
 from ryorin.contexts.knowledge.read.stored_vectors import StoredVectors
 from ryorin.kernel.errors import Unavailable
@@ -101,7 +101,7 @@ class SearchChunksHandler:
         self,
         index: ChunkIndex,
         stored: StoredVectors,
-        spaces: Mapping[str, EmbeddingEngine],
+        spaces: Mapping[str, RememberedQueries],
         executor: Executor,
         telemetry: Telemetry,
         recall: RecallProbe,

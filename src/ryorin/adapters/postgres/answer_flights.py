@@ -1,0 +1,134 @@
+"""Flights in unlogged tables, with notifications between leaders and followers (ADR-0012)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from ryorin.adapters.postgres.notifications import Channel, wait_for
+from ryorin.adapters.postgres.pool import Pool, run
+from ryorin.contexts.answers.queries import Answer
+from ryorin.contexts.answers.read.flights import Flight, Heard
+from ryorin.kernel.codec import from_json, to_json
+from ryorin.kernel.messages import OrgId
+
+# a leader that did not renew its flight for so long is dead (seconds)
+LEASE_SECONDS = 3.0
+
+# of two who board at once the second waits for the first's row, and then sees it
+BOARD = """
+INSERT INTO answer_flights (org_id, key, flight, expires_at)
+VALUES (%(org_id)s, %(key)s, %(flight)s, now() + make_interval(secs => %(lease)s))
+ON CONFLICT (org_id, key) DO UPDATE
+SET flight = excluded.flight, expires_at = excluded.expires_at WHERE answer_flights.expires_at <= now()
+RETURNING flight
+"""
+UNDER_WAY = "SELECT flight FROM answer_flights WHERE org_id = %s AND key = %s"
+RENEW = """
+UPDATE answer_flights SET expires_at = now() + make_interval(secs => %s)
+WHERE org_id = %s AND key = %s AND flight = %s
+"""
+TELL = "INSERT INTO answer_flight_parts (flight, number, text, answer) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
+END = "DELETE FROM answer_flights WHERE org_id = %s AND key = %s AND flight = %s"
+# pieces and end in one look, so that no piece is told between them
+HEAR = """
+SELECT p.text, p.answer, EXISTS (
+    SELECT 1 FROM answer_flights
+    WHERE org_id = %(org_id)s AND key = %(key)s AND flight = %(flight)s AND expires_at > now()) AS alive
+FROM (SELECT 1) AS always LEFT JOIN (
+    SELECT number, text, answer FROM answer_flight_parts WHERE flight = %(flight)s AND number >= %(after)s) p ON TRUE
+ORDER BY p.number
+"""
+NOTIFY = "SELECT pg_notify(%s, %s)"
+PURGE = """
+WITH old AS (DELETE FROM answer_flight_parts WHERE told_at < now() - interval '10 minutes')
+DELETE FROM answer_flights WHERE expires_at < now() - interval '1 minute'
+"""
+
+
+class PostgresAnswerFlights:
+    """The `AnswerFlights` port; hears notifications through `told`."""
+
+    def __init__(self, pool: Pool, new_id: Callable[[], UUID]) -> None:
+        self._pool = pool
+        self._new_id = new_id
+        self._followed: dict[UUID, asyncio.Event] = {}
+        self._news: dict[UUID, asyncio.Event] = {}
+
+    def told(self, payload: str) -> None:
+        """Take a notification: `follow` or `news`, and the flight."""
+        kind, _, flight = payload.partition(" ")
+        if kind == "follow" and (followed := self._followed.get(UUID(flight))):
+            followed.set()
+        if kind == "news" and (news := self._news.get(UUID(flight))):
+            news.set()
+
+    async def board(self, org_id: OrgId, key: str) -> Flight:
+        """Lead the flight of a key, or follow the one under way."""
+        flight = self._new_id()
+        parameters = {"org_id": org_id, "key": key, "flight": flight, "lease": LEASE_SECONDS}
+        self._followed[flight] = asyncio.Event()
+        while True:
+            async with self._pool.connection() as connection:
+                if await (await connection.execute(BOARD, parameters)).fetchone():
+                    return Flight(org_id, key, flight, led=True)
+                other = await (await connection.execute(UNDER_WAY, (org_id, key))).fetchone()
+            if other is not None:
+                del self._followed[flight]
+                self._news.setdefault(other["flight"], asyncio.Event())
+                return Flight(org_id, key, other["flight"], led=False)
+
+    async def renew(self, flight: Flight) -> None:
+        """Keep our lease."""
+        await self._pool.execute(RENEW, (LEASE_SECONDS, flight.org_id, flight.key, flight.id))
+
+    def followed(self, flight: Flight) -> asyncio.Event:
+        """Set once another process follows our flight."""
+        return self._followed[flight.id]
+
+    async def tell(self, flight: Flight, number: int, text: str) -> None:
+        """Publish a piece of our answer."""
+        await self._pool.execute(TELL, (flight.id, number, text, None))
+        await self._notify(f"news {flight.id}")
+
+    async def land(self, flight: Flight, number: int, answer: Answer | None) -> None:
+        """End our flight; the whole answer, unless it failed, is told as the piece of that number."""
+        followed = self._followed.pop(flight.id)
+        async with self._pool.transaction() as connection:
+            if followed.is_set() and answer is not None:
+                await run(connection, TELL, (flight.id, number, "", Jsonb(to_json(answer))))
+            await run(connection, END, (flight.org_id, flight.key, flight.id))
+            if followed.is_set():
+                await run(connection, NOTIFY, (Channel.FLIGHTS.value, f"news {flight.id}"))
+
+    async def follow(self, flight: Flight) -> None:
+        """Let the leader of a flight know that somebody listens."""
+        await self._notify(f"follow {flight.id}")
+
+    async def hear(self, flight: Flight, after: int) -> Heard:
+        """What the leader has told after so many pieces."""
+        parameters = {"flight": flight.id, "after": after, "org_id": flight.org_id, "key": flight.key}
+        rows = await self._pool.fetch(HEAR, parameters)
+        answer: Answer | None = from_json(Answer, rows[-1]["answer"]) if rows[-1]["answer"] else None
+        pieces = tuple(row["text"] for row in rows if row["text"] is not None)
+        return Heard(pieces, answer, rows[-1]["alive"])
+
+    async def news(self, flight: Flight, timeout_seconds: float) -> None:
+        """Return when a flight that we follow may have told something, or after the timeout."""
+        news = self._news[flight.id]
+        await wait_for(news, timeout_seconds)
+        news.clear()
+
+    def leave(self, flight: Flight) -> None:
+        """Follow a flight no longer."""
+        self._news.pop(flight.id, None)
+
+    async def purge(self) -> int:
+        """Drop what no flight needs any more; how many flights."""
+        return await self._pool.execute(PURGE)
+
+    async def _notify(self, payload: str) -> None:
+        await self._pool.execute(NOTIFY, (Channel.FLIGHTS.value, payload))

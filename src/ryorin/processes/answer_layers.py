@@ -1,0 +1,130 @@
+"""The layers in which answers are kept, and the rules by which a kept one may be served (ADR-0011)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ryorin.contexts.answers.module import AnswerStore, CachedAnswer, HotAnswers, KeptAnswer
+from ryorin.contexts.answers.queries import Answer, AnswerQuestion, Freshness
+from ryorin.contexts.knowledge.pipeline import CacheStage
+from ryorin.kernel.messages import Actor, OrgId
+from ryorin.processes.answer_provenance import provenance_of
+from ryorin.processes.freshness_check import FreshnessCheck
+from ryorin.processes.make_answer import Retrieved
+from ryorin.processes.probe_codec import encode_outline, encode_probe
+
+# bounded, with no bound named (seconds)
+MAX_STALENESS_SECONDS = 60.0
+# times to live vary by this share, so that what was kept together does not end together
+JITTER = 0.1
+
+
+class CacheStages(Protocol):
+    """What collections have decided about their answers."""
+
+    async def of(self, org_id: OrgId, collection: str) -> CacheStage: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRules:
+    """By what rules one question may be answered from the cache; times in seconds, 0 for not at all."""
+
+    collection: str | None
+    freshness: Freshness = "strict"
+    max_staleness: float = MAX_STALENESS_SECONDS
+    stale_while_revalidate: float = 0.0
+    ttl: float | None = None
+
+    def young(self, answer: Answer | None) -> Answer | None:
+        """The answer, unless it is older than may be."""
+        return None if answer is None or (self.ttl is not None and answer.age_seconds > self.ttl) else answer
+
+
+class AnswerLayers:
+    """L1 and L2 behind one rule."""
+
+    def __init__(
+        self,
+        hot: HotAnswers,
+        store: AnswerStore,
+        check: FreshnessCheck,
+        stages: CacheStages,
+        ttl_seconds: float,
+        dice: Callable[[], float],
+    ) -> None:
+        self._hot = hot
+        self._store = store
+        self._check = check
+        self._stages = stages
+        self._ttl_seconds = ttl_seconds
+        self._dice = dice
+
+    async def rules(self, query: AnswerQuestion, actor: Actor) -> CacheRules:
+        """What the request wants, else its collection, else strict."""
+        wish, collection = query.cache, query.grounding.collection if query.grounding else None
+        stage = await self._stages.of(actor.org_id, collection) if collection is not None else CacheStage()
+        return CacheRules(
+            collection,
+            wish.freshness or stage.freshness or "strict",
+            _first(wish.max_staleness_seconds, stage.max_staleness_seconds, MAX_STALENESS_SECONDS),
+            _first(wish.stale_while_revalidate_seconds, stage.stale_while_revalidate_seconds, 0.0),
+            stage.ttl_seconds if wish.ttl_seconds is None else wish.ttl_seconds,
+        )
+
+    async def fresh(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
+        """An answer as fresh as the rules want it."""
+        if not await self._verified(rules, actor):
+            return None
+        # an answer without documents depends on no change that a cut-off process could miss
+        if rules.freshness != "strict" or rules.collection is None or self._hot.connected:
+            hot = rules.young(self._hot.get(actor.org_id, key))
+            if hot is not None:
+                return hot
+        kept = await self._store.get(actor.org_id, key, settled=rules.freshness != "ttl")
+        if kept is None or rules.young(kept.answer) is None:
+            return None
+        self._hot.put(actor.org_id, key, kept)
+        return replace(kept.answer, cache="l2")
+
+    async def _verified(self, rules: CacheRules, actor: Actor) -> bool:
+        if rules.collection is None or rules.freshness == "ttl":
+            return True
+        bound = rules.max_staleness if rules.freshness == "bounded" else 0.0
+        return await self._check.up_to_date(actor.org_id, rules.collection, bound)
+
+    async def stale(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
+        """An answer that was invalidated so recently that it may be served while it is made anew."""
+        if not rules.stale_while_revalidate:
+            return None
+        answer = await self._store.invalidated(actor.org_id, key, rules.stale_while_revalidate)
+        return replace(answer, cache="stale") if answer and rules.young(answer) else None
+
+    async def keep(
+        self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, answer: Answer, rules: CacheRules
+    ) -> None:
+        """Keep a whole answer, in memory if it is still valid once it is stored."""
+        if answer.degraded:
+            return  # the next asker deserves a try at the whole
+        probe = retrieved.result.probe if retrieved.result else None
+        ttl = min(self._ttl_seconds, rules.ttl or self._ttl_seconds)
+        entry = CachedAnswer(
+            key=key,
+            org_id=actor.org_id,
+            answer=answer,
+            collection=rules.collection,
+            probe=encode_probe(probe) if probe else None,
+            outline=encode_outline(probe) if probe else None,
+            lexicon_epoch=probe.lexicon_epoch if probe else None,
+            as_of=retrieved.as_of,
+            ttl_seconds=ttl * (1 - JITTER * self._dice()),
+            provenance=provenance_of(query, retrieved.result),
+        )
+        valid_at = await self._store.put(entry)
+        if valid_at is not None:
+            self._hot.put(actor.org_id, key, KeptAnswer(answer, entry.collection, entry.lexicon_epoch, valid_at))
+
+
+def _first(*values: float | None) -> float:
+    return next(value for value in values if value is not None)

@@ -1,0 +1,109 @@
+"""Whether this process was told every change of a collection that was committed before it was asked (ADR-0011)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Generic, Protocol, TypeVar
+
+from ryorin.contexts.answers.queries import FRESHNESS_MODEL
+from ryorin.kernel.bounded import Remembered
+from ryorin.kernel.errors import Unavailable
+from ryorin.kernel.events import LogPosition
+from ryorin.kernel.messages import OrgId
+from ryorin.kernel.ports import ReadPositions
+
+T = TypeVar("T")
+
+# how long a hit waits for invalidations before the answer is made anew (seconds)
+WAIT_SECONDS = 2.0
+# how long the log may take to answer at all (seconds)
+ASK_SECONDS = 5.0
+# collections whose last check is remembered
+REMEMBERED = 10_000
+
+Key = tuple[OrgId, str]
+
+
+class CommittedChanges(Protocol):
+    """The log, asked about one collection."""
+
+    async def newest_after(self, org_id: OrgId, collection: str, after: LogPosition) -> LogPosition | None:
+        """The newest committed change of what answers may depend on; None when there is none after a position."""
+        ...
+
+
+class NextRound(Generic[T]):
+    """One piece of work for all who want it at the same time, begun after each of them came."""
+
+    def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
+        self._work = work
+        self._running: asyncio.Task[T] | None = None
+        self._next: asyncio.Task[T] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody works and nobody waits."""
+        return self._next is None and (self._running is None or self._running.done())
+
+    async def join(self) -> T:
+        """The result of a round that begins after this call."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._go(self._running))
+        return await asyncio.shield(self._next)
+
+    async def _go(self, before: asyncio.Task[T] | None) -> T:
+        if before is not None:
+            await asyncio.wait({before})
+        self._running, self._next = self._next, None
+        return await self._work()
+
+
+class FreshnessCheck:
+    """Asks the log, once for all who want to know it at the same time."""
+
+    def __init__(self, changes: CommittedChanges, positions: ReadPositions) -> None:
+        self._changes = changes
+        self._positions = positions
+        self._rounds: dict[Key, NextRound[bool]] = {}
+        self._checked_at: Remembered[Key, float] = Remembered(REMEMBERED)
+
+    async def up_to_date(self, org_id: OrgId, collection: str, max_age_seconds: float = 0.0) -> bool:
+        """Whether memory and store know of every change; a check that is younger than `max_age_seconds` will do.
+
+        False when they do not within two seconds, and when the log cannot be asked.
+        """
+        key = (org_id, collection)
+        if max_age_seconds and self.checked_within(org_id, collection, max_age_seconds):
+            return True
+        following = self._rounds.get(key)
+        if following is None:
+            following = self._rounds[key] = NextRound(lambda: self._check(key))
+        try:
+            return await following.join()
+        finally:
+            if following.idle and self._rounds.get(key) is following:
+                del self._rounds[key]
+
+    def checked_within(self, org_id: OrgId, collection: str, seconds: float) -> bool:
+        """Whether a check of a collection that found it up to date began at most so long ago."""
+        checked_at = self._checked_at.get((org_id, collection))
+        return checked_at is not None and monotonic() - checked_at <= seconds
+
+    async def _check(self, key: Key) -> bool:
+        began = monotonic()
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                if not await self._reached(key):
+                    return False
+        except (Unavailable, TimeoutError):
+            # whoever needs to know goes on without a hit, and meets the same trouble there
+            return False
+        self._checked_at.put(key, began)
+        return True
+
+    async def _reached(self, key: Key) -> bool:
+        told = await self._positions.told((FRESHNESS_MODEL,))
+        newest = await self._changes.newest_after(*key, told)
+        return newest is None or await self._positions.wait_for((FRESHNESS_MODEL,), newest, WAIT_SECONDS)
