@@ -45,6 +45,8 @@ ZIPF = 1.0
 SECONDS_PER_OPERATION = 1.0
 COLLECTION = "corpus"
 WRITES = ("add", "edit", "delete", "tag")
+# served without making the answer again
+HITS = ("l1", "l2", "revalidated")
 TAGS = ("public", "draft", "old")
 WRITE_WEIGHTS = (35, 40, 15, 10)
 
@@ -284,7 +286,7 @@ class Trial:
 
     def asked(self, question: str, answer: Answer, milliseconds: float, truth: Truth, now: float) -> None:
         """Note what our cache said and what was right, and ask the others."""
-        hit, right = answer.cache in ("l1", "l2"), signature(answer) == truth.answer
+        hit, right = answer.cache in HITS, signature(answer) == truth.answer
         if hit:
             self.hit_ms.append(milliseconds)
         if hit and not right:

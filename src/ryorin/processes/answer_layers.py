@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ryorin.contexts.answers.module import AnswerStore, CachedAnswer, HotAnswers, KeptAnswer
+from ryorin.contexts.answers.module import AnswerStore, CachedAnswer, HotAnswers, KeptAnswer, context_digest
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, Freshness
 from ryorin.contexts.knowledge.pipeline import CacheStage
+from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, OrgId
 from ryorin.processes.answer_provenance import provenance_of
 from ryorin.processes.freshness_check import FreshnessCheck
@@ -107,9 +108,34 @@ class AnswerLayers:
         """Keep a whole answer, in memory if it is still valid once it is stored."""
         if answer.degraded:
             return  # the next asker deserves a try at the whole
+        entry = self._entry(key, query, actor, retrieved, answer, rules)
+        self._remember(entry, await self._store.put(entry))
+
+    async def revalidated(
+        self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, rules: CacheRules
+    ) -> Answer | None:
+        """An answer that was made from just what was retrieved now, valid again from here on (ADR-0013)."""
+        if retrieved.result is None or retrieved.result.degraded:
+            return None
+        digest = context_digest(retrieved.passages)
+        answer = rules.young(await self._store.of_context(actor.org_id, key, digest))
+        if answer is None:
+            return None
+        entry = self._entry(key, query, actor, retrieved, answer, rules)
+        self._remember(entry, await self._store.renew(entry))
+        return replace(answer, cache="revalidated")
+
+    def _remember(self, entry: CachedAnswer, valid_at: LogPosition | None) -> None:
+        if valid_at is not None:
+            kept = KeptAnswer(entry.answer, entry.collection, entry.lexicon_epoch, valid_at)
+            self._hot.put(entry.org_id, entry.key, kept)
+
+    def _entry(
+        self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, answer: Answer, rules: CacheRules
+    ) -> CachedAnswer:
         probe = retrieved.result.probe if retrieved.result else None
         ttl = min(self._ttl_seconds, rules.ttl or self._ttl_seconds)
-        entry = CachedAnswer(
+        return CachedAnswer(
             key=key,
             org_id=actor.org_id,
             answer=answer,
@@ -120,10 +146,8 @@ class AnswerLayers:
             as_of=retrieved.as_of,
             ttl_seconds=ttl * (1 - JITTER * self._dice()),
             provenance=provenance_of(query, retrieved.result),
+            context=context_digest(retrieved.passages) if retrieved.result else None,
         )
-        valid_at = await self._store.put(entry)
-        if valid_at is not None:
-            self._hot.put(actor.org_id, key, KeptAnswer(answer, entry.collection, entry.lexicon_epoch, valid_at))
 
 
 def _first(*values: float | None) -> float:

@@ -69,7 +69,7 @@ class AnswerQuestionProcess:
                     yield part
             return
         started = perf_counter()
-        key, rules = cache_key(query, actor), await self._layers.rules(query, actor)
+        key, rules = cache_key(query, actor, self._maker.identity(query.model)), await self._layers.rules(query, actor)
         found = await self._kept(key, query, actor, rules)
         if found is not None:
             self._count(found.cache)
@@ -77,9 +77,10 @@ class AnswerQuestionProcess:
             for part in _replayed(replace(found, stages=stages), whole):
                 yield part
             return
-        self._count("miss")
         async with aclosing(self._flight(key, query, actor, rules)) as parts:
             async for part in parts if whole else _unbroken(parts):
+                if part.answer is not None:
+                    self._count(part.answer.cache)
                 yield part
 
     async def _kept(self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules) -> Answer | None:
@@ -122,6 +123,11 @@ class AnswerQuestionProcess:
         self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules
     ) -> AsyncGenerator[AnswerPart, None]:
         retrieved = await self._maker.retrieve(query, actor, self._bus())
+        again = await self._layers.revalidated(key, query, actor, retrieved, rules)
+        if again is not None:
+            for part in _replayed(again, whole=False):
+                yield part
+            return
         async with aclosing(self._maker.make(query, retrieved)) as parts:
             async for part in parts:
                 if part.answer is not None:

@@ -67,6 +67,10 @@ class AnswerMaker:
         self._clock = clock
         self._ids = ids
 
+    def identity(self, model: str) -> str:
+        """What stands behind a model's alias; nothing for the extractive answerer and for one that is not there."""
+        return self._models[model].identity if model in self._models else ""
+
     async def retrieve(self, query: AnswerQuestion, actor: Actor, bus: QueryBus) -> Retrieved:
         """The passages for a question; none when it names no collection."""
         if query.grounding is None:

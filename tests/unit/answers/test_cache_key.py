@@ -39,3 +39,16 @@ def test_everything_an_answer_may_depend_on_counts(other: AnswerQuestion) -> Non
 
 def test_organisations_never_share_a_key() -> None:
     assert cache_key(QUERY, replace(ACTOR, org_id=OrgId("b"))) != cache_key(QUERY, ACTOR)
+
+
+def test_equal_texts_in_other_bytes_are_the_same_and_compatible_ones_are_not() -> None:
+    def key(text: str) -> str:
+        return cache_key(replace(QUERY, messages=(ChatMessage("user", text),)), ACTOR)
+
+    assert key("が") == key("か\u3099")
+    assert key("x²") != key("x2")
+    assert key("ＡＢＣ") != key("ABC")
+
+
+def test_what_stands_behind_the_alias_counts() -> None:
+    assert cache_key(QUERY, ACTOR, "one") != cache_key(QUERY, ACTOR, "other")

@@ -126,6 +126,7 @@ class Parrot:
 
     words: Sequence[str | Exception | asyncio.Event]
     context_tokens: int = 4096
+    identity: str = "parrot"
     requests: list[ChatRequest] = field(default_factory=list)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:

@@ -102,14 +102,14 @@ async def test_an_answer_overtaken_by_a_change_is_given_but_not_kept() -> None:
     assert (await stage.ask(question())).cache == "l1"
 
 
-async def test_new_ranking_statistics_outdate_what_is_stored() -> None:
+async def test_new_ranking_statistics_make_retrieval_decide() -> None:
     stage = Stage()
     await stage.ask(question())
 
     stage.forget()
     stage.epoch = 2
 
-    assert (await stage.ask(question())).cache == "miss"
+    assert (await stage.ask(question())).cache == "revalidated"
 
 
 async def test_without_the_model_the_documents_answer_and_that_is_not_kept() -> None:
@@ -241,16 +241,16 @@ async def test_a_strict_hit_waits_for_the_invalidations_of_what_was_committed() 
     stage.positions.reach(LogPosition(9, 1))
 
     assert waited
-    assert (await asking).cache == "miss"
+    assert (await asking).cache == "revalidated"
 
 
-async def test_a_hit_that_cannot_be_verified_is_none() -> None:
+async def test_a_hit_that_cannot_be_verified_is_none_and_retrieval_decides() -> None:
     stage = Stage()
     await stage.ask(question())
 
     stage.changes.down = True
 
-    assert (await stage.ask(question())).cache == "miss"
+    assert (await stage.ask(question())).cache == "revalidated"
 
 
 async def test_a_bounded_hit_asks_the_log_once_within_its_bound() -> None:
@@ -266,7 +266,7 @@ async def test_a_bounded_hit_asks_the_log_once_within_its_bound() -> None:
     now = await stage.ask(replace(bounded, cache=CacheOptions(freshness="bounded", max_staleness_seconds=0)))
 
     assert (hit.cache, cut_off.cache, stage.changes.asked) == ("l1", "l1", asked + 1)
-    assert now.cache == "miss"
+    assert now.cache == "revalidated"
 
 
 async def test_a_ttl_hit_asks_nobody_and_ends_with_its_age() -> None:
@@ -295,7 +295,7 @@ async def test_the_request_comes_before_the_collection_and_that_before_strict() 
     own = await stage.ask(question())
     strict = await stage.ask(replace(question(), cache=CacheOptions(freshness="strict")))
 
-    assert (own.cache, strict.cache) == ("l1", "miss")
+    assert (own.cache, strict.cache) == ("l1", "revalidated")
 
 
 async def test_a_stale_answer_is_served_while_it_is_made_anew() -> None:
@@ -315,7 +315,7 @@ async def test_a_stale_answer_is_served_while_it_is_made_anew() -> None:
     assert "ten" in anew.text
 
 
-async def test_what_was_invalidated_too_long_ago_is_not_served() -> None:
+async def test_what_was_invalidated_too_long_ago_is_not_served_unseen() -> None:
     stage = Stage()
     stage.stages.stage = CacheStage(stale_while_revalidate_seconds=30)
     await stage.ask(question())
@@ -323,7 +323,7 @@ async def test_what_was_invalidated_too_long_ago_is_not_served() -> None:
 
     stage.clock.time += timedelta(seconds=31)
 
-    assert (await stage.ask(question())).cache == "miss"
+    assert (await stage.ask(question())).cache == "revalidated"
 
 
 async def test_an_answer_without_documents_is_served_while_the_database_is_away() -> None:
@@ -346,3 +346,70 @@ async def test_all_who_ask_at_once_ask_the_log_once_or_twice() -> None:
 
     assert {answer.cache for answer in answers} == {"l1"}
     assert stage.changes.asked <= 2
+
+
+async def invalidated(stage: Stage) -> None:
+    await stage.store.invalidate(ORG, stage.store.keys(), "changed", LogPosition(1, 0))
+
+
+async def test_an_invalidated_answer_whose_context_is_the_same_after_all_needs_no_model() -> None:
+    parrot = Parrot(["Nine [1]."])
+    stage = Stage(parrot=parrot)
+    query = question(model="parrot")
+    made = await stage.ask(query)
+
+    stage.clock.time += timedelta(seconds=60)
+    await invalidated(stage)
+    again = await stage.ask(query)
+    after = await stage.ask(query)
+
+    assert (again.cache, again.id, again.age_seconds) == ("revalidated", made.id, 60)
+    assert (after.cache, after.id) == ("l1", made.id)
+    assert len(parrot.requests) == 1
+    assert stage.layers == ["miss", "revalidated", "l1"]
+
+
+async def test_a_revalidated_answer_is_invalidated_by_the_next_change() -> None:
+    stage = Stage(parrot=Parrot(["Nine [1]."]))
+    query = question(model="parrot")
+    await stage.ask(query)
+    await invalidated(stage)
+    await stage.ask(query)
+
+    await invalidated(stage)
+    stage.shelf.passages = {"office.md": "The Tokyo office opens at ten."}
+
+    assert (await stage.ask(query)).cache == "miss"
+
+
+async def test_revalidation_does_not_prolong_the_time_to_live() -> None:
+    stage = Stage()
+    await stage.ask(question())
+    stage.clock.time += timedelta(seconds=TTL_SECONDS - 1)
+    await invalidated(stage)
+
+    again = await stage.ask(question())
+    stage.forget()
+    stage.clock.time += timedelta(seconds=1)
+
+    assert (again.cache, (await stage.ask(question())).cache) == ("revalidated", "miss")
+
+
+async def test_a_degraded_search_revalidates_nothing() -> None:
+    stage = Stage()
+    await stage.ask(question())
+    await invalidated(stage)
+
+    stage.shelf.degraded = ("lexical",)
+
+    assert (await stage.ask(question())).cache == "miss"
+
+
+async def test_another_model_behind_the_alias_is_another_question() -> None:
+    parrot = Parrot(["Nine."])
+    stage = Stage(parrot=parrot)
+    await stage.ask(question(model="parrot"))
+
+    parrot.identity = "another"
+
+    assert (await stage.ask(question(model="parrot"))).cache == "miss"

@@ -33,6 +33,11 @@ class LlamaCppChatModel:
         self._server: Any = None
 
     @property
+    def identity(self) -> str:
+        """The file's name and size: another file is another model."""
+        return f"llamacpp {self._path.name} {self._path.stat().st_size if self._path.is_file() else 0}"
+
+    @property
     def context_tokens(self) -> int:
         """How many tokens prompt and answer may have together."""
         return self._context_tokens

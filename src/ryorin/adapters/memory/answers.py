@@ -64,16 +64,40 @@ class MemoryAnswers:
 
     async def put(self, entry: CachedAnswer) -> LogPosition | None:
         """Keep an answer, unless its collection or its ranking changed since it was asked for."""
-        if entry.collection is not None:
-            changed = self._changed.get((entry.org_id, entry.collection), BEGINNING)
-            if changed > entry.as_of or self._outdated(entry):
-                return None
-        self._rows[entry.org_id, entry.key] = _Row(entry, self._clock.now(), next(self._sequences))
+        if self._overtaken(entry):
+            return None
+        return self._keep(entry, self._clock.now())
+
+    async def of_context(self, org_id: OrgId, key: str, context: str) -> Answer | None:
+        """An answer that was made from this very context, invalidated or not."""
+        row = self._rows.get((org_id, key)) or self._dropped.get((org_id, key), (None, None))[0]
+        if row is None or row.entry.context != context or not self._lives(row):
+            return None
+        return replace(row.entry.answer, age_seconds=(self._clock.now() - row.created_at).total_seconds())
+
+    async def renew(self, entry: CachedAnswer) -> LogPosition | None:
+        """Make an answer that is there valid again; its age goes on."""
+        place = entry.org_id, entry.key
+        row = self._rows.get(place) or self._dropped.get(place, (None, None))[0]
+        if row is None or self._overtaken(entry):
+            return None
+        kept = replace(entry, answer=row.entry.answer, ttl_seconds=row.entry.ttl_seconds)
+        return self._keep(kept, row.created_at)
+
+    def _keep(self, entry: CachedAnswer, created_at: datetime) -> LogPosition:
+        self._rows[entry.org_id, entry.key] = _Row(entry, created_at, next(self._sequences))
+        self._dropped.pop((entry.org_id, entry.key), None)
         return max(entry.as_of, self._reached)
 
     def keys(self) -> list[str]:
         """The keys of what is kept."""
         return [key for _, key in self._rows]
+
+    def _overtaken(self, entry: CachedAnswer) -> bool:
+        if entry.collection is None:
+            return False
+        changed = self._changed.get((entry.org_id, entry.collection), BEGINNING)
+        return changed > entry.as_of or self._outdated(entry)
 
     def _outdated(self, entry: CachedAnswer) -> bool:
         return entry.collection is not None and entry.lexicon_epoch != self._epoch(entry.org_id, entry.collection)

@@ -40,6 +40,11 @@ class OpenAIHttpChatModel:
         self._client = client
 
     @property
+    def identity(self) -> str:
+        """The server's address and its name for the model."""
+        return f"openai_http {self._url} {self._model}"
+
+    @property
     def context_tokens(self) -> int:
         """How many tokens prompt and answer may have together, as configured."""
         return self._context_tokens

@@ -34,16 +34,33 @@ SELECT answer, EXTRACT(epoch FROM now() - created_at)::float8 AS age FROM answer
 WHERE org_id = %s AND key = %s AND expires_at > now() AND invalidated_at > now() - make_interval(secs => %s)
 """
 PUT = """
-INSERT INTO answers (org_id, key, id, collection, lexicon_epoch, answer, probe, outline, transaction_id, position,
-                     created_at, expires_at)
+INSERT INTO answers (org_id, key, id, collection, lexicon_epoch, answer, probe, outline, context, transaction_id,
+                     position, created_at, expires_at)
 VALUES (%(org_id)s, %(key)s, %(id)s, %(collection)s, %(lexicon_epoch)s, %(answer)s, %(probe)s, %(outline)s,
-        %(transaction_id)s::text::xid8, %(position)s, now(), now() + make_interval(secs => %(ttl)s))
+        %(context)s, %(transaction_id)s::text::xid8, %(position)s, now(), now() + make_interval(secs => %(ttl)s))
 ON CONFLICT (org_id, key) DO UPDATE
 SET id = excluded.id, collection = excluded.collection, lexicon_epoch = excluded.lexicon_epoch,
     answer = excluded.answer, probe = excluded.probe, outline = excluded.outline, sequence = excluded.sequence,
-    transaction_id = excluded.transaction_id,
+    context = excluded.context, transaction_id = excluded.transaction_id,
     position = excluded.position, created_at = excluded.created_at, expires_at = excluded.expires_at,
     invalidated_at = NULL, invalidation = NULL
+"""
+OF_CONTEXT = """
+SELECT answer, EXTRACT(epoch FROM now() - created_at)::float8 AS age FROM answers
+WHERE org_id = %s AND key = %s AND context = %s AND expires_at > now()
+"""
+# as if it had been kept now, except for its age
+RENEW = """
+WITH told AS (
+    UPDATE answer_ledger
+    SET invalidated_at = NULL, invalidation = NULL, lexicon_epoch = %(lexicon_epoch)s, provenance = %(provenance)s,
+        transaction_id = %(transaction_id)s::text::xid8, position = %(position)s
+    WHERE org_id = %(org_id)s AND id = %(id)s)
+UPDATE answers
+SET lexicon_epoch = %(lexicon_epoch)s, probe = %(probe)s, outline = %(outline)s,
+    sequence = nextval('answer_sequence'), transaction_id = %(transaction_id)s::text::xid8, position = %(position)s,
+    invalidated_at = NULL, invalidation = NULL
+WHERE org_id = %(org_id)s AND key = %(key)s AND id = %(id)s
 """
 # one that was made for the same key before is no longer served
 RECORD = """
@@ -95,7 +112,8 @@ WITH told AS (
 UPDATE answers SET invalidated_at = now(), invalidation = %(reason)s
 WHERE org_id = %(org_id)s AND collection = %(collection)s AND invalidated_at IS NULL
 """
-PURGE = "DELETE FROM answers WHERE expires_at < now() OR invalidated_at < now() - interval '1 hour'"
+# an invalidated one may be right again for a day
+PURGE = "DELETE FROM answers WHERE expires_at < now() OR invalidated_at < now() - interval '1 day'"
 # the ledger tells of answers for a month after they were made
 PURGE_LEDGER = "DELETE FROM answer_ledger WHERE created_at < now() - interval '30 days' AND expires_at < now()"
 NOTIFY = "SELECT pg_notify(%s, %s)"
@@ -116,12 +134,24 @@ class PostgresAnswerStore:
         return KeptAnswer(_answer(row), row["collection"], row["lexicon_epoch"], valid_at)
 
     async def invalidated(self, org_id: OrgId, key: str, within_seconds: float) -> Answer | None:
-        """An answer that was invalidated at most so long ago; those are kept for an hour."""
+        """An answer that was invalidated at most so long ago; those are kept for a day."""
         row = await self._pool.fetch_one(INVALIDATED, (org_id, key, within_seconds))
+        return _answer(row) if row else None
+
+    async def of_context(self, org_id: OrgId, key: str, context: str) -> Answer | None:
+        """An answer that was made from this very context."""
+        row = await self._pool.fetch_one(OF_CONTEXT, (org_id, key, context))
         return _answer(row) if row else None
 
     async def put(self, entry: CachedAnswer) -> LogPosition | None:
         """Keep an answer, unless its collection or its ranking changed since it was asked for."""
+        return await self._write(entry, PUT, RECORD)
+
+    async def renew(self, entry: CachedAnswer) -> LogPosition | None:
+        """Make an answer that is there valid again, unless as for `put`."""
+        return await self._write(entry, RENEW)
+
+    async def _write(self, entry: CachedAnswer, *statements: str) -> LogPosition | None:
         async with self._pool.transaction() as connection:
             if entry.collection is not None and await self._overtaken(connection, entry):
                 return None
@@ -134,6 +164,7 @@ class PostgresAnswerStore:
                 "answer": Jsonb(to_json(entry.answer)),
                 "probe": entry.probe,
                 "outline": entry.outline,
+                "context": entry.context,
                 "transaction_id": str(entry.as_of.transaction_id),
                 "position": entry.as_of.position,
                 "ttl": entry.ttl_seconds,
@@ -141,8 +172,8 @@ class PostgresAnswerStore:
                 "provenance": Jsonb(to_json(entry.provenance)),
                 "documents": sorted({chunk.document for chunk in entry.provenance.context}),
             }
-            await run(connection, PUT, parameters)
-            await run(connection, RECORD, parameters)
+            for statement in statements:
+                await run(connection, statement, parameters)
             statement = FRESHNESS.replace(
                 "SELECT transaction_id", "SELECT transaction_id::text::bigint AS transaction_id"
             )

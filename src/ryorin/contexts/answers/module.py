@@ -3,7 +3,7 @@
 from ryorin.contexts.answers.domain.cache_key import cache_key
 from ryorin.contexts.answers.domain.extractive import Extract, ExtractiveAnswerer
 from ryorin.contexts.answers.domain.grounding import grounded_messages
-from ryorin.contexts.answers.domain.passages import Passage, cite, cited
+from ryorin.contexts.answers.domain.passages import Passage, cite, cited, context_digest
 from ryorin.contexts.answers.read.flights import AnswerFlights, Flight, Heard
 from ryorin.contexts.answers.read.ports import (
     AnswerRows,
@@ -36,5 +36,6 @@ __all__ = [
     "cache_key",
     "cite",
     "cited",
+    "context_digest",
     "grounded_messages",
 ]

@@ -21,7 +21,7 @@ def encode(body: object) -> bytes:
 def headers(answer: Answer) -> dict[str, str]:
     """What is told in headers: the cache layer, the position, and the age in seconds (RFC 9111)."""
     told = {"x-ryorin-cache": answer.cache, "x-ryorin-position": answer.position}
-    if answer.cache in ("l1", "l2", "stale"):
+    if answer.cache not in ("miss", "bypass"):
         told["age"] = str(int(answer.age_seconds))
     return told
 

@@ -1,28 +1,34 @@
 """What makes two questions the same: everything a model's answer may depend on, and nothing else.
 
-Normalisation (version 1): line ends become \\n, white space around each message is dropped, and
-defaults are written out. Nothing inside a message is touched: a model may answer it differently.
+Normalisation (version 2, ADR-0013): text is brought to Unicode normalisation form C, line ends become \\n, white
+space around each message is dropped, and defaults are written out. Nothing else inside a message is touched: a model
+may answer it differently.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 
 from ryorin.contexts.answers.queries import AnswerQuestion
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.messages import Actor
 
-NORMALISATION = 1
+NORMALISATION = 2
 
 
-def cache_key(query: AnswerQuestion, actor: Actor) -> str:
-    """The key of a question within its organisation: SHA-256, hex."""
+def cache_key(query: AnswerQuestion, actor: Actor, model_identity: str = "") -> str:
+    """The key of a question within its organisation: SHA-256, hex.
+
+    `model_identity` says what stands behind the model's alias.
+    """
     parts = {
         "normalisation": NORMALISATION,
         "org_id": actor.org_id,
         "messages": [[message.role, _trimmed(message.content)] for message in query.messages],
         "model": query.model,
+        "model_identity": model_identity,
         "sampling": to_json(query.sampling),
         "grounding": to_json(query.grounding),
     }
@@ -31,4 +37,4 @@ def cache_key(query: AnswerQuestion, actor: Actor) -> str:
 
 
 def _trimmed(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    return unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +28,24 @@ class Passage:
     start_byte: int
     end_byte: int
     score: float
+
+
+def context_digest(passages: Sequence[Passage]) -> str:
+    """One digest of all that an answerer sees of its passages; their scores are not part of it."""
+    seen = [
+        [
+            passage.document,
+            passage.version,
+            passage.title,
+            passage.heading_path,
+            passage.text,
+            passage.start_byte,
+            passage.end_byte,
+        ]
+        for passage in passages
+    ]
+    body = json.dumps(seen, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def is_japanese(text: str) -> bool:

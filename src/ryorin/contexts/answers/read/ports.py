@@ -35,6 +35,11 @@ class ChatModel(Protocol):
     """A large language model."""
 
     @property
+    def identity(self) -> str:
+        """What stands behind the alias: answers of another identity are another model's."""
+        ...
+
+    @property
     def context_tokens(self) -> int:
         """How many tokens prompt and answer may have together."""
         ...
@@ -53,8 +58,8 @@ class CachedAnswer:
     """An answer with what it depends on.
 
     `probe` says what its context was found by, `outline` what of that a change is first compared with, both as the
-    process that made it encodes them; `as_of` is the position
-    of the search index before it was asked; `lexicon_epoch` the ranking statistics it was found with.
+    process that made it encodes them, `context` is a digest of the passages; `as_of` is the position of the search
+    index before it was asked; `lexicon_epoch` the ranking statistics it was found with.
     """
 
     key: str
@@ -67,6 +72,7 @@ class CachedAnswer:
     as_of: LogPosition
     ttl_seconds: float
     provenance: Provenance = field(default_factory=Provenance)
+    context: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,14 @@ class AnswerStore(Protocol):
 
     async def put(self, entry: CachedAnswer) -> LogPosition | None:
         """Keep an answer; the position up to which it is valid, None when its collection changed meanwhile."""
+        ...
+
+    async def of_context(self, org_id: OrgId, key: str, context: str) -> Answer | None:
+        """An answer that was made from this very context, invalidated or not."""
+        ...
+
+    async def renew(self, entry: CachedAnswer) -> LogPosition | None:
+        """Make an answer that is there valid again, as `put`; its age and its time to live go on."""
         ...
 
 
