@@ -113,7 +113,9 @@ def test_changes_looked_at_together_name_what_each_names_alone(
 
     together = index.touched_each([Change(fresh, {name}) for fresh, name in changes])
 
-    assert together == [index.touched(fresh, {name}) for fresh, name in changes]
+    another = ReverseIndex()
+    another.add(outline(str(number), probe) for number, probe in enumerate(found))
+    assert together == [another.touched(fresh, {name}) for fresh, name in changes]
 
 
 def test_a_newcomer_that_stays_behind_the_pool_names_nobody() -> None:

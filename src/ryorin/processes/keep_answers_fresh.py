@@ -21,8 +21,8 @@ from ryorin.contexts.knowledge.events import (
 )
 from ryorin.contexts.knowledge.probe import Newcomer, context_documents, would_change
 from ryorin.contexts.knowledge.queries import ContextProbe
-from ryorin.contexts.knowledge.reverse_search import Change, ReverseIndex
-from ryorin.kernel.events import RecordedEvent
+from ryorin.contexts.knowledge.reverse_search import Change, Look, ReverseIndex
+from ryorin.kernel.events import BEGINNING, LogPosition, RecordedEvent
 from ryorin.kernel.messages import OrgId
 from ryorin.processes.probe_codec import decode_outline, decode_probe
 
@@ -75,6 +75,17 @@ class _Followed:
 
     index: ReverseIndex = field(default_factory=ReverseIndex)
     after: int = 0
+    # the last change that was looked at here
+    changed: LogPosition = BEGINNING
+
+
+def _changed_for(key: str, probe: ContextProbe, changes: Sequence[_Changed], looks: Sequence[Look]) -> bool:
+    """Whether all changes together, of those that come near to a search, change its context."""
+    newcomers: dict[str, Sequence[Newcomer]] = {}
+    for change, look in zip(changes, looks, strict=True):
+        # a document that changed twice has the later chunks only
+        newcomers[change.document] = change.newcomers if key in look.entered or key in look.named else ()
+    return would_change(probe, [one for chunks in newcomers.values() for one in chunks], newcomers.keys())
 
 
 class FreshnessProjection:
@@ -122,18 +133,21 @@ class FreshnessProjection:
     async def _changed(self, changes: Sequence[_Changed], rows: AnswerRows) -> None:
         """At a glance first, over all answers of the collection; then in full, for those that may be touched."""
         org_id, collection = changes[0].key
-        await rows.collection_changed(org_id, collection, changes[-1].recorded.position)
-        index = await self._followed(org_id, collection, rows)
-        looked = [Change(change.newcomers, {change.document}) for change in changes]
-        named = await asyncio.to_thread(index.touched_each, looked)
-        kept = await rows.probes(org_id, sorted(set().union(*named)))
+        index = await self._followed(org_id, collection, changes[-1].recorded.position, rows)
+        looks = await asyncio.to_thread(index.look, [Change(change.newcomers, {change.document}) for change in changes])
+        named: dict[str, int] = {}
+        for number, look in enumerate(looks):
+            for key in look.named:
+                named.setdefault(key, number)
+        unsure = {key for key in named if index.unsure(key)}
+        kept = await rows.probes(org_id, sorted(named.keys() - unsure))
         probes = {entry.key: decode_probe(entry.probe) for entry in kept}
-        for change, keys in zip(changes, named, strict=True):
-            alive = [key for key in keys if key in probes]
-            stale = [key for key in alive if would_change(probes[key], change.newcomers, {change.document})]
-            await self._drop(change.recorded, change.document, stale, rows)
-            for key in stale:
-                del probes[key]
+        stale = unsure | {key for key, probe in probes.items() if _changed_for(key, probe, changes, looks)}
+        index.distrust(probes.keys() - stale)
+        for number, change in enumerate(changes):
+            keys = sorted(key for key in stale if named[key] == number)
+            await self._drop(change.recorded, change.document, keys, rows)
+        index.discard(stale)
 
     async def _drop(self, recorded: RecordedEvent, document: str, keys: Sequence[str], rows: AnswerRows) -> None:
         if keys:
@@ -150,21 +164,28 @@ class FreshnessProjection:
             return bool(probe.filter.metadata) or event.document in context_documents(probe)
 
         org_id = recorded.stream.org_id
-        await rows.collection_changed(org_id, event.collection, recorded.position)
-        index = await self._followed(org_id, event.collection, rows)
+        index = await self._followed(org_id, event.collection, recorded.position, rows)
         kept = await rows.probes(org_id, index.described(event.document))
         keys = [entry.key for entry in kept if stale(decode_probe(entry.probe))]
         await self._drop(recorded, event.document, keys, rows)
 
-    async def _followed(self, org_id: OrgId, collection: str, rows: AnswerRows) -> ReverseIndex:
-        """The outlines of a collection's answers, with those that were kept since the last look."""
+    async def _followed(self, org_id: OrgId, collection: str, position: LogPosition, rows: AnswerRows) -> ReverseIndex:
+        """The outlines of a collection's answers up to a change at `position`, which is the next to be looked at.
+
+        Answers that were kept before a change that was looked at elsewhere, or before a restart, cannot be judged by
+        their probes alone: the first that comes near to them ends them.
+        """
+        before = await rows.collection_changed(org_id, collection, position)
         followed = self._collections.pop((org_id, collection), None)
-        if followed is None or followed.index.dead > len(followed.index) + MAX_DEAD:
+        if followed is None or followed.changed != before or followed.index.dead > len(followed.index) + MAX_DEAD:
             followed = _Followed()
+        followed.changed = position
         self._collections[org_id, collection] = followed
         for kept in await rows.outlines(org_id, collection, followed.after):
             followed.index.add([decode_outline(kept.key, kept.outline)])
             followed.after = kept.sequence
+            if kept.as_of < before:
+                followed.index.distrust([kept.key])
         while sum(len(one.index) for one in self._collections.values()) > MAX_OUTLINES and len(self._collections) > 1:
             # the one that no event has come for longest
             del self._collections[next(iter(self._collections))]

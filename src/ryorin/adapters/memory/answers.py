@@ -105,7 +105,7 @@ class MemoryAnswers:
     async def outlines(self, org_id: OrgId, collection: str, after: int) -> Sequence[KeptOutline]:
         """What was kept since, in order."""
         found = [
-            KeptOutline(row.entry.key, row.sequence, row.entry.outline)
+            KeptOutline(row.entry.key, row.sequence, row.entry.outline, row.entry.as_of)
             for row in self._of_collection(org_id, collection)
             if row.entry.outline is not None and row.sequence > after and self._lives(row)
         ]
@@ -139,10 +139,12 @@ class MemoryAnswers:
             self.reasons[row.entry.key] = reason
         self._tell(f"collection\x1f{org_id}\x1f{collection}\x1f{position}")
 
-    async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> None:
-        """Note the newest change of a collection."""
+    async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> LogPosition:
+        """Note the newest change of a collection; the one before."""
+        before = self._changed.get((org_id, collection), BEGINNING)
         self._changed[org_id, collection] = position
         self._reached = max(self._reached, position)
+        return before
 
     def _of_collection(self, org_id: OrgId, collection: str) -> list[_Row]:
         return [row for (org, _), row in self._rows.items() if org == org_id and row.entry.collection == collection]

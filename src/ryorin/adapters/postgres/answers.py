@@ -77,6 +77,10 @@ LOCK_COLLECTION = """
 SELECT transaction_id::text::bigint AS transaction_id, position FROM answer_collections
 WHERE org_id = %s AND collection = %s FOR SHARE
 """
+LAST_CHANGE = """
+SELECT transaction_id::text::bigint AS transaction_id, position FROM answer_collections
+WHERE org_id = %s AND collection = %s FOR UPDATE
+"""
 KNOW_COLLECTION = """
 INSERT INTO answer_collections (org_id, collection, transaction_id, position) VALUES (%s, %s, '0', 0)
 ON CONFLICT DO NOTHING
@@ -89,7 +93,7 @@ SET transaction_id = excluded.transaction_id, position = excluded.position
 """
 EPOCH = "SELECT lexicon_epoch FROM search_collections WHERE org_id = %s AND collection = %s"
 OUTLINES = """
-SELECT key, sequence, outline FROM answers
+SELECT key, sequence, outline, transaction_id::text::bigint AS transaction_id, position FROM answers
 WHERE org_id = %s AND collection = %s AND sequence > %s AND invalidated_at IS NULL AND expires_at > now()
   AND outline IS NOT NULL
 ORDER BY sequence
@@ -210,7 +214,15 @@ class PostgresAnswerRows:
     async def outlines(self, org_id: OrgId, collection: str, after: int) -> Sequence[KeptOutline]:
         """What was kept since, in order."""
         rows = await rows_of(self._connection, OUTLINES, (org_id, collection, after))
-        return [KeptOutline(row["key"], row["sequence"], bytes(row["outline"])) for row in rows]
+        return [
+            KeptOutline(
+                row["key"],
+                row["sequence"],
+                bytes(row["outline"]),
+                LogPosition(row["transaction_id"], row["position"]),
+            )
+            for row in rows
+        ]
 
     async def probes(self, org_id: OrgId, keys: Sequence[str]) -> Sequence[KeptProbe]:
         """What valid answers depend on."""
@@ -231,7 +243,9 @@ class PostgresAnswerRows:
         payload = f"collection\x1f{org_id}\x1f{collection}\x1f{position}"
         await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
 
-    async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> None:
-        """Note the newest change of a collection; locks its row until the transaction ends."""
+    async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> LogPosition:
+        """Note the newest change of a collection, and lock its row until the transaction ends; the change before."""
+        before = await rows_of(self._connection, LAST_CHANGE, (org_id, collection))
         parameters = (org_id, collection, str(position.transaction_id), position.position)
         await run(self._connection, CHANGED, parameters)
+        return LogPosition(before[0]["transaction_id"], before[0]["position"]) if before else BEGINNING

@@ -144,11 +144,20 @@ class _Bounds:
         return self._rows.all[:, 0]
 
     def judge(self, which: NDArray[np.int64], scores: NDArray[np.float32]) -> _Entering:
-        """What newcomers with these scores (newcomers, lists) do to the lists `which`."""
+        """What newcomers with these scores (newcomers, lists) do to lists, which then have less to spare."""
         floors, tops, spare, weights = self._rows.all[which].T
         enters = scores > floors
         shares = np.where(enters, weights * np.maximum(scores, 0) / np.maximum(tops, TINY), 0)
+        self._rows.all[which, 2] -= enters.sum(axis=0)
         return _Entering(shares, (scores > tops).any(axis=0) | (enters.sum(axis=0) > spare))
+
+    def open(self, rows: slice, floor: float) -> None:
+        """From here on everything enters these lists."""
+        self._rows.all[rows, 0] = floor
+
+    def exhausted(self, rows: slice) -> bool:
+        """Whether more newcomers have entered one of these lists than it had to spare."""
+        return bool((self._rows.all[rows, 2] < 0).any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +176,13 @@ class _Lists:
     owners: _Rows[np.int32] = field(default_factory=lambda: _Rows(np.int32))
     bounds: _Bounds = field(default_factory=_Bounds)
 
-    def add(self, one: ProbeOutline, owner: int) -> None:
+    def add(self, one: ProbeOutline, owner: int) -> slice:
+        """Put the lists of one probe behind the others; their rows."""
+        first = len(self.owners.all)
         self.vectors.add(one.vectors)
         self.owners.add(np.full(len(one.vectors), owner, dtype=np.int32))
         self.bounds.add(one.bounds)
+        return slice(first, len(self.owners.all))
 
     def entered(self, newcomers: NDArray[np.float32], ends: Sequence[int]) -> list[_Touched]:
         """The lists that newcomers enter, for each stretch of newcomers up to one of `ends`.
@@ -207,8 +219,20 @@ class _Postings:
     weights: list[float] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Keys of the searches that a change may touch, and of those whose lists its newcomers enter at all."""
+
+    named: tuple[str, ...]
+    entered: frozenset[str]
+
+
 class ReverseIndex:
-    """Outlines of searches, to be asked which of them a change may touch."""
+    """Outlines of searches, to be asked which of them a change may touch.
+
+    It remembers what has come since an outline was made. A search that was judged unchanged while its lists did change,
+    or whose lists were entered more often than they had to spare, is `unsure`: nobody can tell from its probe any more.
+    """
 
     def __init__(self) -> None:
         self._keys: list[str] = []
@@ -219,6 +243,8 @@ class ReverseIndex:
         self._pool_floors = _Rows(np.float32)
         self._documents: dict[str, set[int]] = {}
         self._filtered: set[int] = set()
+        self._rows_of: dict[int, tuple[str, slice]] = {}
+        self._unsure: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -237,7 +263,7 @@ class ReverseIndex:
             self._lexical.add([one.lexical])
             self._pool_floors.add(np.array([one.pool_floor], dtype=np.float32))
             if len(one.vectors):
-                self._lists_of(one).add(one, number)
+                self._rows_of[number] = one.model_id, self._lists_of(one).add(one, number)
             for term, weight in zip(one.term_ids.tolist(), one.term_weights.tolist(), strict=True):
                 postings = self._postings.setdefault(term, _Postings())
                 postings.owners.append(number)
@@ -252,6 +278,28 @@ class ReverseIndex:
             self._lists[one.model_id] = _Lists(_Rows(np.float32, one.vectors.shape[1]))
         return self._lists[one.model_id]
 
+    def distrust(self, keys: Iterable[str]) -> None:
+        """What these searches' lists hold is no longer what their outlines say: whatever comes near names them."""
+        for key in keys:
+            number = self._numbers.get(key)
+            if number is None:
+                continue
+            self._unsure.add(number)
+            self._lexical.open(slice(number, number + 1), 0.0)
+            if number in self._rows_of:
+                model_id, rows = self._rows_of[number]
+                self._lists[model_id].bounds.open(rows, OPEN)
+
+    def unsure(self, key: str) -> bool:
+        """Whether a search cannot be judged by its probe any more."""
+        number = self._numbers.get(key)
+        if number is None or number in self._unsure or self._lexical.exhausted(slice(number, number + 1)):
+            return True
+        if number not in self._rows_of:
+            return False
+        model_id, rows = self._rows_of[number]
+        return self._lists[model_id].bounds.exhausted(rows)
+
     def discard(self, keys: Iterable[str]) -> None:
         """Forget searches."""
         for key in keys:
@@ -263,6 +311,10 @@ class ReverseIndex:
 
     def touched_each(self, changes: Sequence[Change]) -> list[list[str]]:
         """As `touched`, for many changes at a time."""
+        return [list(found.named) for found in self.look(changes)]
+
+    def look(self, changes: Sequence[Change]) -> list[Look]:
+        """Which searches each of these changes may touch."""
         dense: list[list[_Touched]] = [[] for _ in changes]
         unknown: list[set[int]] = [set() for _ in changes]
         for model_id, lists in self._lists.items():
@@ -276,18 +328,20 @@ class ReverseIndex:
                 ends = list(accumulate(len(change.newcomers) for change in changes))
                 for touched, found in zip(dense, lists.entered(np.stack(vectors), ends), strict=True):
                     touched.append(found)
-        return [
-            self._alive(self._mentioning(change.removed) | numbers | self._entered(change.newcomers, touched))
-            for change, numbers, touched in zip(changes, unknown, dense, strict=True)
-        ]
+        looks = []
+        for change, numbers, touched in zip(changes, unknown, dense, strict=True):
+            entered, reached = self._entered(change.newcomers, touched)
+            named = self._alive(self._mentioning(change.removed) | numbers | reached)
+            looks.append(Look(tuple(named), frozenset(self._alive(numbers | entered))))
+        return looks
 
-    def _entered(self, newcomers: Sequence[Newcomer], dense: Sequence[_Touched]) -> set[int]:
-        """Probes whose pool newcomers may enter, or whose lists change for those in it.
+    def _entered(self, newcomers: Sequence[Newcomer], dense: Sequence[_Touched]) -> tuple[set[int], set[int]]:
+        """Probes whose lists newcomers enter; and of these the ones whose pool they may enter or disturb.
 
         A newcomer that stays behind the pool and pushes out nobody of it changes nothing, however near it is.
         """
         if not newcomers:
-            return set()
+            return set(), set()
         scores = self._lexical_scores(newcomers)
         beaten = np.flatnonzero(((scores > self._lexical.floors) & (scores > 0)).any(axis=0))
         owners = np.unique(np.concatenate([beaten, *(touched.owners for touched in dense)]))
@@ -298,8 +352,8 @@ class ReverseIndex:
             np.add.at(gains.T, at, touched.entering.gains.T)
             np.logical_or.at(disturbed, at, touched.entering.disturbed)
         enters = (gains + TINY >= self._pool_floors.all[owners]).any(axis=0)
-        found: set[int] = set(owners[enters | disturbed].tolist())
-        return found
+        reached = owners[enters | disturbed].tolist()
+        return set(owners.tolist()), {*reached, *self._unsure.intersection(owners.tolist())}
 
     def _mentioning(self, documents: Collection[str]) -> set[int]:
         return set().union(*(self._documents.get(document, set()) for document in documents))

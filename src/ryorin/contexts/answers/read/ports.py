@@ -146,11 +146,15 @@ class KeptProbe:
 
 @dataclass(frozen=True, slots=True)
 class KeptOutline:
-    """A cached answer's key with the outline of its probe; `sequence` grows with every answer that is kept."""
+    """A cached answer's key with the outline of its probe; `sequence` grows with every answer that is kept.
+
+    `as_of` is the position from before it was asked.
+    """
 
     key: str
     sequence: int
     outline: bytes
+    as_of: LogPosition
 
 
 class AnswerRows(Protocol):
@@ -174,6 +178,6 @@ class AnswerRows(Protocol):
         self, org_id: OrgId, collection: str, reason: str, position: LogPosition
     ) -> None: ...
 
-    async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> None:
-        """Note that answers made from an earlier state of the collection may no longer be kept."""
+    async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> LogPosition:
+        """Note that answers made from an earlier state of the collection may no longer be kept; the change before."""
         ...
