@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import httpx
 from ryorin.adapters.local.blobs import LocalBlobStore
 from ryorin.adapters.parsers.formats import ParserLimits
 from ryorin.adapters.parsers.parser import SandboxedParser
+from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.chunk_store import PostgresChunkStore, PostgresEmbeddingStore
 from ryorin.adapters.postgres.document_read_model import PostgresDocumentReadModel
 from ryorin.adapters.postgres.embedded import EmbeddedPostgres
@@ -35,6 +36,7 @@ from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
 from ryorin.bootstrap.wiring.retrieval import rerank_stage, retrieval_handlers
 from ryorin.bootstrap.wiring.stores import build_stores, shelves
+from ryorin.contexts.answers import module as answers
 from ryorin.contexts.answers.queries import AnswerQuestion
 from ryorin.contexts.identity import module as identity
 from ryorin.contexts.knowledge import module as knowledge
@@ -44,7 +46,7 @@ from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.contexts.operations import module as operations
 from ryorin.entrypoints.services import Services, Uploader
 from ryorin.kernel.bus import CommandBus, QueryBus
-from ryorin.kernel.errors import Forbidden
+from ryorin.kernel.errors import Forbidden, Unavailable
 from ryorin.kernel.execution import CommandExecutor
 from ryorin.kernel.messages import Actor, Scope
 
@@ -62,6 +64,7 @@ class App:
     engine: EmbeddingEngine
     keys: PostgresKeyDirectory
     feeder: knowledge.VectorFeeder
+    ledger: PostgresCacheLedger
 
 
 @asynccontextmanager
@@ -81,8 +84,15 @@ async def open_app(
         app = await _assemble(settings, base, await loading, stack)
         await app.projections.prepare()
         executor = app.services.commands.executor
-        await stack.enter_async_context(background_work(base, app.projections, executor, app.feeder, settings, roles))
+        await stack.enter_async_context(
+            background_work(base, app.projections, executor, app.feeder, app.ledger, settings, roles)
+        )
         yield app
+
+
+async def _written(ledger: PostgresCacheLedger) -> None:
+    with suppress(Unavailable):
+        await ledger.write()
 
 
 def _load_engines(settings: Settings, engines: Mapping[str, EmbeddingEngine] | None) -> Mapping[str, EmbeddingEngine]:
@@ -118,9 +128,11 @@ async def _assemble(
     client = await stack.enter_async_context(httpx.AsyncClient())
     rerank = rerank_stage(base, settings, client)
     ports = _write_ports(settings, base, spaces, stores, rerank, blobs, stack)
-    executor = _command_executor(base, ports, projections)
+    ledger = PostgresCacheLedger(base.pool)
+    stack.push_async_callback(_written, ledger)
+    executor = _command_executor(base, ports, projections, ledger)
     commands = CommandBus(base.log, executor, base.ids, base.telemetry)
-    queries = _query_bus(settings, base, engine, spaces, stores, rerank, client, projections, keys, stack)
+    queries = _query_bus(settings, base, engine, spaces, stores, rerank, client, projections, keys, ledger, stack)
     backlog = PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id)
     services = Services(
         commands=commands,
@@ -134,7 +146,7 @@ async def _assemble(
         default_model=settings.default_model,
     )
     feeder = knowledge.VectorFeeder(backlog, stores, ports.embedders, ports.chunks, base.telemetry)
-    return App(settings, services, base, projections, engine, keys, feeder)
+    return App(settings, services, base, projections, engine, keys, feeder, ledger)
 
 
 def _write_ports(
@@ -164,8 +176,11 @@ def _write_ports(
     )
 
 
-def _command_executor(base: Foundation, ports: knowledge.WritePorts, projections: Projections) -> CommandExecutor:
+def _command_executor(
+    base: Foundation, ports: knowledge.WritePorts, projections: Projections, ledger: PostgresCacheLedger
+) -> CommandExecutor:
     handlers = {
+        **answers.command_handlers(ledger),
         **knowledge.command_handlers(ports),
         **identity.command_handlers(),
         **operations.command_handlers(_operations(base, projections)),
@@ -187,6 +202,7 @@ def _query_bus(
     client: httpx.AsyncClient,
     projections: Projections,
     keys: PostgresKeyDirectory,
+    ledger: PostgresCacheLedger,
     stack: AsyncExitStack,
 ) -> QueryBus:
     # one thread is enough: the engine itself spreads a batch over its own
@@ -208,7 +224,7 @@ def _query_bus(
     )
     buses: list[QueryBus] = []
     models = build_models(settings, client)
-    answers, process = answer_handlers(base, settings, models, lambda: buses[0])
+    answering, process = answer_handlers(base, settings, models, lambda: buses[0], ledger)
     stack.push_async_callback(process.close)
     retrieval, retrieving = retrieval_handlers(base, settings, models, client, lambda: buses[0])
     stack.push_async_callback(retrieving.close)
@@ -217,7 +233,7 @@ def _query_bus(
         **identity.query_handlers(keys),
         **operations.query_handlers(_operations(base, projections)),
         **retrieval,
-        **answers,
+        **answering,
     }
     bus = QueryBus(handlers, base.positions, base.telemetry, {AnswerQuestion: process.stream})
     buses.append(bus)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ryorin.adapters.postgres.answer_flights import PostgresAnswerFlights
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
+from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.compaction import Compaction
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
@@ -22,6 +23,7 @@ from ryorin.kernel.execution import CommandExecutor
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3.0
+ACCOUNT_SECONDS = 5.0
 TIDY_SECONDS = 600.0
 COMPACT_SECONDS = 60.0
 RESTART_SECONDS = 1.0
@@ -43,11 +45,13 @@ async def background_work(
     projections: Projections,
     executor: CommandExecutor,
     feeder: VectorFeeder,
+    ledger: PostgresCacheLedger,
     settings: Settings,
     roles: frozenset[Role],
 ) -> AsyncIterator[None]:
     """Run the roles' tasks beside the caller; they are cancelled and awaited at the end."""
     jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"notifications": base.notifications.run}
+    jobs["accounting"] = lambda: _repeat(ledger.write, ACCOUNT_SECONDS)
     if Role.WORKER in roles:
         jobs["worker"] = lambda: base.queue.work(executor.run_queued, QUEUES, settings.worker.concurrency)
         jobs["sweeper"] = lambda: _repeat(base.log.sweep, SWEEP_SECONDS)

@@ -13,7 +13,10 @@ MEGABYTE = 1024 * 1024
 
 
 class ModelSettings(BaseModel):
-    """An OpenAI-compatible server under an alias: RYORIN_MODELS__ALIAS__BASE_URL and so on."""
+    """An OpenAI-compatible server under an alias: RYORIN_MODELS__ALIAS__BASE_URL and so on.
+
+    `prompt_usd` and `completion_usd` are its prices in USD for a million tokens.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -21,6 +24,8 @@ class ModelSettings(BaseModel):
     model: str
     api_key: SecretStr | None = None
     context_tokens: int = Field(default=8192, ge=512)
+    prompt_usd: float = Field(default=0.0, ge=0)
+    completion_usd: float = Field(default=0.0, ge=0)
 
 
 class CacheSettings(BaseModel):

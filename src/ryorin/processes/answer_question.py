@@ -10,13 +10,13 @@ from time import perf_counter
 
 from ryorin.contexts.answers.errors import ModelUnavailable
 from ryorin.contexts.answers.module import cache_key
-from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, CacheLayer
+from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import RyorinError, Unavailable
-from ryorin.kernel.messages import Actor
+from ryorin.kernel.messages import Actor, OrgId
 from ryorin.kernel.ports import Telemetry
 from ryorin.processes.answer_layers import AnswerLayers, CacheRules
-from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker
+from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker, Retrieved
 from ryorin.processes.shared_flights import SharedFlights
 from ryorin.processes.single_flight import SingleFlight
 
@@ -34,6 +34,7 @@ class AnswerQuestionProcess:
         shared: SharedFlights,
         bus: Callable[[], QueryBus],
         telemetry: Telemetry,
+        note: Callable[[OrgId, str | None, Answer], None],
     ) -> None:
         self._maker = maker
         self._layers = layers
@@ -41,6 +42,7 @@ class AnswerQuestionProcess:
         # the bus is built from its handlers, this one among them
         self._bus = bus
         self._telemetry = telemetry
+        self._note = note
         self._flights: SingleFlight[AnswerPart] = SingleFlight()
         self._revalidations: set[asyncio.Task[None]] = set()
 
@@ -63,32 +65,36 @@ class AnswerQuestionProcess:
     ) -> AsyncGenerator[AnswerPart, None]:
         """The answer in parts; the last one holds all of it. `whole` spares cutting a cached one up."""
         if not query.use_cache:
-            self._count("bypass")
             async with aclosing(self._made_for_one(query, actor)) as parts:
                 async for part in parts:
+                    self._count(query, actor, part.answer)
                     yield part
             return
         started = perf_counter()
         key, rules = cache_key(query, actor, self._maker.identity(query.model)), await self._layers.rules(query, actor)
         found = await self._kept(key, query, actor, rules)
         if found is not None:
-            self._count(found.cache)
+            self._count(query, actor, found)
             stages = {"cache": round((perf_counter() - started) * 1000, 3)}
             for part in _replayed(replace(found, stages=stages), whole):
                 yield part
             return
         async with aclosing(self._flight(key, query, actor, rules)) as parts:
             async for part in parts if whole else _unbroken(parts):
-                if part.answer is not None:
-                    self._count(part.answer.cache)
+                self._count(query, actor, part.answer)
                 yield part
 
     async def _kept(self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules) -> Answer | None:
-        found = await self._layers.fresh(key, rules, actor)
-        if found is None:
-            found = await self._layers.stale(key, rules, actor)
-            if found is not None:
-                self._revalidate(key, query, actor, rules)
+        try:
+            found = await self._layers.fresh(key, rules, actor)
+            if found is None:
+                found = await self._layers.stale(key, rules, actor)
+                if found is not None:
+                    self._revalidate(key, query, actor, rules)
+        except Unavailable:
+            # a model may still answer; whoever needs documents will hear what is missing
+            self._telemetry.count("ryorin_cache_failures_total", operation="look up")
+            return None
         return found
 
     def _flight(
@@ -131,8 +137,17 @@ class AnswerQuestionProcess:
         async with aclosing(self._maker.make(query, retrieved)) as parts:
             async for part in parts:
                 if part.answer is not None:
-                    await self._layers.keep(key, query, actor, retrieved, part.answer, rules)
+                    await self._keep(key, query, actor, retrieved, part.answer, rules)
                 yield part
+
+    async def _keep(
+        self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, answer: Answer, rules: CacheRules
+    ) -> None:
+        try:
+            await self._layers.keep(key, query, actor, retrieved, answer, rules)
+        except Unavailable:
+            # it is made and will be given; it cannot be kept
+            self._telemetry.count("ryorin_cache_failures_total", operation="keep")
 
     async def _made_for_one(self, query: AnswerQuestion, actor: Actor) -> AsyncGenerator[AnswerPart, None]:
         retrieved = await self._maker.retrieve(query, actor, self._bus())
@@ -140,8 +155,10 @@ class AnswerQuestionProcess:
             async for part in parts:
                 yield part if part.answer is None else replace(part, answer=replace(part.answer, cache="bypass"))
 
-    def _count(self, layer: CacheLayer) -> None:
-        self._telemetry.count("ryorin_cache_requests_total", layer=layer)
+    def _count(self, query: AnswerQuestion, actor: Actor, answer: Answer | None) -> None:
+        if answer is not None:
+            self._telemetry.count("ryorin_cache_requests_total", layer=answer.cache)
+            self._note(actor.org_id, query.grounding.collection if query.grounding else None, answer)
 
 
 async def _unbroken(parts: AsyncGenerator[AnswerPart, None]) -> AsyncGenerator[AnswerPart, None]:

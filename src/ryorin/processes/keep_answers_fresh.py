@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ryorin.contexts.answers.events import AnswersFlushed
 from ryorin.contexts.answers.module import AnswerRows
 from ryorin.contexts.answers.queries import FRESHNESS_MODEL
 from ryorin.contexts.knowledge.events import (
@@ -124,6 +125,8 @@ class FreshnessProjection:
     async def _other(self, recorded: RecordedEvent, rows: AnswerRows) -> None:
         org_id, position = recorded.stream.org_id, recorded.position
         match recorded.event:
+            case AnswersFlushed() as event:
+                await rows.flush(org_id, event.selection, position)
             case DocumentDescribed() | DocumentTagged() as event:
                 await self._described(recorded, event, rows)
             case CollectionCreated() | CollectionDeleted() | CollectionConfigured() | IndexMoved() as event:

@@ -176,22 +176,30 @@ class Stage:
     def __init__(self, **models: Parrot) -> None:
         self.clock, self.positions, self.telemetry = StandingClock(), Positions(), MemoryTelemetry()
         self.epoch = 1
+        self.noted: list[tuple[OrgId, str | None, str]] = []
         self.hot = MemoryHotAnswers(100, 60)
         self.hot.connection(True)
         self.store = MemoryAnswers(self.clock, lambda org_id, collection: self.epoch, self.hot.told)
-        self.shelf = Shelf(self.positions, {"office.md": "The Tokyo office opens at nine."})
+        self.shelf: Shelf = Shelf(self.positions, {"office.md": "The Tokyo office opens at nine."})
         extractive = ExtractiveAnswerer(split_sentences, analyse)
         maker = AnswerMaker(models, extractive, self.positions, self.clock, TimeOrderedIds())
         self.changes, self.stages = Changes(), Stages()
         check = FreshnessCheck(self.changes, self.positions)
         layers = AnswerLayers(self.hot, self.store, check, self.stages, TTL_SECONDS, lambda: 0.0)
-        process = AnswerQuestionProcess(
-            maker, layers, SharedFlights(MemoryAnswerFlights()), lambda: self.bus, self.telemetry
+        self.process = AnswerQuestionProcess(
+            maker, layers, SharedFlights(MemoryAnswerFlights()), lambda: self.bus, self.telemetry, self._note
         )
         expansion = ExpandQueryProcess((), MemoryExpansions(), self.telemetry)
         retrieval = RetrieveContextProcess(expansion, lambda: self.bus, deadline_seconds=0.0)
-        handlers = {SearchChunks: self.shelf, RetrieveContext: retrieval, AnswerQuestion: process.answer}
-        self.bus = QueryBus(handlers, self.positions, self.telemetry, {AnswerQuestion: process.stream})
+        handlers = {
+            SearchChunks: lambda query, actor: self.shelf(query, actor),
+            RetrieveContext: retrieval,
+            AnswerQuestion: self.process.answer,
+        }
+        self.bus = QueryBus(handlers, self.positions, self.telemetry, {AnswerQuestion: self.process.stream})
+
+    def _note(self, org_id: OrgId, collection: str | None, answer: Answer) -> None:
+        self.noted.append((org_id, collection, answer.cache))
 
     @property
     def layers(self) -> list[str]:

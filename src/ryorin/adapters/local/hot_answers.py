@@ -70,8 +70,10 @@ class MemoryHotAnswers:
             self._remember((org_id, what), LogPosition.parse(when))
             return
         for key, entry in list(self._answers.items()):
-            if key[0] == org_id and entry.collection == what:
+            if key[0] == org_id and (kind == "all" or entry.collection == what):
                 self._answers.pop(key, None)
+        if kind == "all":
+            return
         if kind == "epoch":
             self._epochs[org_id, what] = int(when)
         else:

@@ -9,6 +9,7 @@ from itertools import count
 
 from ryorin.contexts.answers.queries import Answer
 from ryorin.contexts.answers.read.ports import CachedAnswer, KeptAnswer, KeptOutline, KeptProbe
+from ryorin.contexts.answers.selection import Selection
 from ryorin.kernel.events import BEGINNING, LogPosition
 from ryorin.kernel.messages import OrgId
 from ryorin.kernel.ports import Clock
@@ -139,6 +140,14 @@ class MemoryAnswers:
             self.reasons[row.entry.key] = reason
         self._tell(f"collection\x1f{org_id}\x1f{collection}\x1f{position}")
 
+    async def flush(self, org_id: OrgId, selection: Selection, position: LogPosition) -> None:
+        """Drop answers for good; tags are not known here, so that one of these selects nothing."""
+        for (org, key), row in [*self._rows.items(), *((place, row) for place, (row, _) in self._dropped.items())]:
+            if org == org_id and _selected(row.entry, selection):
+                self._rows.pop((org, key), None)
+                self._dropped.pop((org, key), None)
+                self._tell(f"key\x1f{org_id}\x1f{key}\x1f{position}")
+
     async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> LogPosition:
         """Note the newest change of a collection; the one before."""
         before = self._changed.get((org_id, collection), BEGINNING)
@@ -148,3 +157,13 @@ class MemoryAnswers:
 
     def _of_collection(self, org_id: OrgId, collection: str) -> list[_Row]:
         return [row for (org, _), row in self._rows.items() if org == org_id and row.entry.collection == collection]
+
+
+def _selected(entry: CachedAnswer, selection: Selection) -> bool:
+    documents = {chunk.document for chunk in entry.provenance.context}
+    return (
+        selection.tag is None
+        and selection.collection in (None, entry.collection)
+        and selection.model in (None, entry.answer.model)
+        and (selection.document is None or selection.document in documents)
+    )

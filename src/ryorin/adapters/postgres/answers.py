@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from psycopg.types.json import Jsonb
 
+from ryorin.adapters.postgres.cache_ledger import SELECTED, selected
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.adapters.postgres.pool import Connection, Pool, Row, rows_of, run
 from ryorin.contexts.answers.queries import Answer
 from ryorin.contexts.answers.read.ports import CachedAnswer, KeptAnswer, KeptOutline, KeptProbe
+from ryorin.contexts.answers.selection import Selection
 from ryorin.kernel.codec import from_json, to_json
 from ryorin.kernel.events import BEGINNING, LogPosition
 from ryorin.kernel.messages import OrgId
@@ -119,6 +121,15 @@ WHERE org_id = %(org_id)s AND collection = %(collection)s AND invalidated_at IS 
 # an invalidated one may be right again for a day
 PURGE = "DELETE FROM answers WHERE expires_at < now() OR invalidated_at < now() - interval '1 day'"
 # the ledger tells of answers for a month after they were made
+FLUSH = f"""
+WITH flushed AS (DELETE FROM answers WHERE {SELECTED} RETURNING id, key),
+     told AS (
+    UPDATE answer_ledger l SET invalidated_at = now(), invalidation = %(reason)s
+    FROM flushed WHERE l.org_id = %(org_id)s AND l.id = flushed.id AND l.invalidated_at IS NULL)
+SELECT key FROM flushed
+"""
+# more than this many are told as all of the organisation's
+TOLD_ONE_BY_ONE = 1000
 PURGE_LEDGER = "DELETE FROM answer_ledger WHERE created_at < now() - interval '30 days' AND expires_at < now()"
 NOTIFY = "SELECT pg_notify(%s, %s)"
 
@@ -242,6 +253,17 @@ class PostgresAnswerRows:
         await run(self._connection, INVALIDATE_COLLECTION, parameters)
         payload = f"collection\x1f{org_id}\x1f{collection}\x1f{position}"
         await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
+
+    async def flush(self, org_id: OrgId, selection: Selection, position: LogPosition) -> None:
+        """Delete answers, and tell every process's memory."""
+        parameters = {**selected(org_id, selection), "reason": f"flushed: {selection}"[:500]}
+        keys = [row["key"] for row in await rows_of(self._connection, FLUSH, parameters)]
+        if len(keys) > TOLD_ONE_BY_ONE:
+            await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, f"all\x1f{org_id}\x1f\x1f{position}"))
+            return
+        for key in keys:
+            payload = f"key\x1f{org_id}\x1f{key}\x1f{position}"
+            await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
 
     async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> LogPosition:
         """Note the newest change of a collection, and lock its row until the transaction ends; the change before."""

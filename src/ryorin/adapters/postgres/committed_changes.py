@@ -68,6 +68,8 @@ class PostgresCacheStages:
             async with asyncio.timeout(ASK_SECONDS):
                 row = await self._pool.fetch_one(STAGE, (org_id, collection))
         except (Unavailable, TimeoutError):
+            # tried again when that would be due
+            self._known[org_id, collection] = monotonic(), known
             return known
         pipeline: Pipeline = from_json(Pipeline, row["pipeline"] if row else {})
         self._known[org_id, collection] = monotonic(), pipeline.cache

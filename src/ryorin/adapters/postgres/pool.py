@@ -17,6 +17,8 @@ Row = dict[str, Any]
 T = TypeVar("T")
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 ACQUIRE_SECONDS = 30.0
+# after a connection broke: who can do without the database should not wait long for it to come back
+SUSPECT_SECONDS = 1.0
 # set once for a connection, so that the usual search is one statement: 3 x 50 candidates (ADR-0003)
 EF_SEARCH = 150
 
@@ -30,6 +32,7 @@ class Pool:
 
     def __init__(self, url: str, max_size: int) -> None:
         self.url = url
+        self._suspect = False
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=2,
@@ -62,13 +65,15 @@ class Pool:
         """Lend a connection in autocommit mode; raises Unavailable when there is none."""
         connection: Connection | None = None
         try:
-            async with self._pool.connection() as connection:
+            async with self._pool.connection(SUSPECT_SECONDS if self._suspect else ACQUIRE_SECONDS) as connection:
                 yield connection
+                self._suspect = False
         except (PoolTimeout, PoolClosed) as error:
             raise Unavailable("no database connection is free; try again") from error
         except OperationalError as error:
             reason = f"PostgreSQL: {str(error).strip().splitlines()[0]}"
             lost = connection is not None and connection.closed
+            self._suspect = self._suspect or lost
             raise (ConnectionLost if lost else Unavailable)(reason) from error
 
     @asynccontextmanager

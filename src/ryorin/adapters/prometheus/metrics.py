@@ -14,6 +14,9 @@ COUNTERS = {
     "ryorin_command_attempts_total": ("Attempts at commands by outcome", ("command", "outcome")),
     "ryorin_projection_errors_total": ("Batches that a projection could not apply", ("projection",)),
     "ryorin_cache_requests_total": ("Answers by the layer they came from", ("layer",)),
+    "ryorin_cache_failures_total": ("Times that a layer could not be used", ("operation",)),
+    "ryorin_cache_revalidations_failed_total": ("Stale answers that could not be made anew", ("code",)),
+    "ryorin_vector_feed_errors_total": ("Batches that a vector store did not take", ("store",)),
     "ryorin_query_expansions_total": ("Questions worded differently, by who did it", ("source",)),
 }
 HISTOGRAMS = {

@@ -14,11 +14,13 @@ from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
 from ryorin.adapters.postgres.answer_flights import PostgresAnswerFlights
 from ryorin.adapters.postgres.answer_ledger import PostgresAnswerLedger
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
+from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.committed_changes import PostgresCacheStages, PostgresCommittedChanges
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
-from ryorin.contexts.answers.module import ChatModel, ExtractiveAnswerer, ProvenanceQueries
+from ryorin.contexts.answers.accounting import Price
+from ryorin.contexts.answers.module import ChatModel, ExtractiveAnswerer, ProvenanceQueries, query_handlers
 from ryorin.contexts.answers.provenance import GetProvenance, ListAnswersUsing
 from ryorin.contexts.answers.queries import AnswerQuestion, ListModels, ModelView
 from ryorin.contexts.knowledge.module import analyse, split_sentences
@@ -45,7 +47,11 @@ def build_models(settings: Settings, client: httpx.AsyncClient) -> dict[str, Cha
 
 
 def answer_handlers(
-    base: Foundation, settings: Settings, models: Mapping[str, ChatModel], bus: Callable[[], QueryBus]
+    base: Foundation,
+    settings: Settings,
+    models: Mapping[str, ChatModel],
+    bus: Callable[[], QueryBus],
+    ledger: PostgresCacheLedger,
 ) -> tuple[dict[type[Query[Any]], Callable[[Any, Actor], Any]], AnswerQuestionProcess]:
     """The dispatch table of the answers context, and the process for streams."""
     hot = MemoryHotAnswers(settings.cache.l1_max_answers, settings.cache.l1_ttl_seconds)
@@ -63,14 +69,16 @@ def answer_handlers(
         settings.cache.ttl_seconds,
         random.random,
     )
-    process = AnswerQuestionProcess(maker, layers, SharedFlights(flights), bus, base.telemetry)
+    process = AnswerQuestionProcess(maker, layers, SharedFlights(flights), bus, base.telemetry, ledger.note)
     views = [ModelView(EXTRACTIVE, "extractive", "ryorin"), ModelView(BUNDLED, "llamacpp", "ryorin")]
     views += [ModelView(alias, "openai_http", "configured") for alias in settings.models]
-    ledger = ProvenanceQueries(PostgresAnswerLedger(base.pool))
+    provenance = ProvenanceQueries(PostgresAnswerLedger(base.pool))
+    prices = {alias: Price(model.prompt_usd, model.completion_usd) for alias, model in settings.models.items()}
     handlers: dict[type[Query[Any]], Callable[[Any, Actor], Any]] = {
         AnswerQuestion: process.answer,
         ListModels: ListModelsProcess(views),
-        GetProvenance: ledger.provenance,
-        ListAnswersUsing: ledger.using,
+        GetProvenance: provenance.provenance,
+        ListAnswersUsing: provenance.using,
+        **query_handlers(ledger, prices),
     }
     return handlers, process

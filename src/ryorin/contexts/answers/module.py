@@ -1,9 +1,15 @@
 """What processes use of answers: the answerers, the ports, and how questions are compared."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ryorin.contexts.answers import accounting, commands
+from ryorin.contexts.answers.accounting import Price
 from ryorin.contexts.answers.domain.cache_key import cache_key
 from ryorin.contexts.answers.domain.extractive import Extract, ExtractiveAnswerer
 from ryorin.contexts.answers.domain.grounding import grounded_messages
 from ryorin.contexts.answers.domain.passages import Passage, cite, cited, context_digest
+from ryorin.contexts.answers.read.accounting import CacheLedger, CacheQueries
 from ryorin.contexts.answers.read.flights import AnswerFlights, Flight, Heard
 from ryorin.contexts.answers.read.ports import (
     AnswerRows,
@@ -16,6 +22,9 @@ from ryorin.contexts.answers.read.ports import (
     KeptAnswer,
 )
 from ryorin.contexts.answers.read.provenance import ProvenanceQueries
+from ryorin.contexts.answers.write.flush_answers import FlushAnswersHandler
+from ryorin.kernel.handlers import CommandHandler
+from ryorin.kernel.messages import Actor, Command, Query
 
 __all__ = [
     "AnswerFlights",
@@ -36,6 +45,21 @@ __all__ = [
     "cache_key",
     "cite",
     "cited",
+    "command_handlers",
     "context_digest",
     "grounded_messages",
+    "query_handlers",
 ]
+
+
+def command_handlers(ledger: CacheLedger) -> Mapping[type[Command], CommandHandler[Any, Any]]:
+    """The write side's dispatch table."""
+    return {commands.FlushAnswers: FlushAnswersHandler(ledger)}
+
+
+def query_handlers(
+    ledger: CacheLedger, prices: Mapping[str, Price]
+) -> Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]:
+    """The read side's dispatch table for what the cache holds and saves."""
+    cache = CacheQueries(ledger, prices)
+    return {accounting.GetCacheReport: cache.report, accounting.CountSelected: cache.count}

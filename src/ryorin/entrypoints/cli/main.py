@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import Abort, TyperException
 
-from ryorin.entrypoints.cli import collections, commands_of_commands, demo, keys, projections, questions
+from ryorin.entrypoints.cli import cache, collections, commands_of_commands, demo, keys, projections, questions
 from ryorin.entrypoints.cli.ingest import FolderIngest, Report, Target
 from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
 from ryorin.entrypoints.problems import FAILURE
@@ -39,6 +39,7 @@ def build_cli(session: Session, serve: Serve) -> typer.Typer:
     cli.add_typer(commands_of_commands.build(session), name="commands")
     cli.add_typer(collections.build(session), name="collections")
     cli.add_typer(projections.build(session), name="projections")
+    cli.add_typer(cache.build(session), name="cache")
     cli.add_typer(keys.build(session), name="keys")
     return cli
 

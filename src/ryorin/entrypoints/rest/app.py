@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache as once
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 
 import ryorin
 from ryorin.entrypoints.problems import SERVER_ERROR, problem, status_of
-from ryorin.entrypoints.rest import administration, answers, collections, commands, documents, health, search
+from ryorin.entrypoints.rest import administration, answers, cache, collections, commands, documents, health, search
 from ryorin.entrypoints.rest.schemas import Problem
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.errors import RyorinError
@@ -45,13 +45,13 @@ def build_api(
         responses=ERRORS,
     )
     app.state.services = services
-    for module in (collections, documents, search, answers, commands, administration, health):
+    for module in (collections, documents, search, answers, cache, commands, administration, health):
         app.include_router(module.router)
     app.include_router(search.expansion_router)
     app.router.routes.extend(extra_routes)
     if describe is not None:
         plain, add = app.openapi, describe
-        app.openapi = cache(lambda: add(plain()))  # type: ignore[method-assign]  # how FastAPI's documentation does it
+        app.openapi = once(lambda: add(plain()))  # type: ignore[method-assign]  # how FastAPI's documentation does it
     app.add_exception_handler(RyorinError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

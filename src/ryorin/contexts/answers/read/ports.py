@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ryorin.contexts.answers.provenance import AnswerUse, Provenance, ProvenanceView
 from ryorin.contexts.answers.queries import Answer, ChatMessage, SamplingOptions, Usage
+from ryorin.contexts.answers.selection import Selection
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import OrgId
 
@@ -177,6 +178,10 @@ class AnswerRows(Protocol):
     async def invalidate_collection(
         self, org_id: OrgId, collection: str, reason: str, position: LogPosition
     ) -> None: ...
+
+    async def flush(self, org_id: OrgId, selection: Selection, position: LogPosition) -> None:
+        """Drop selected answers for good."""
+        ...
 
     async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> LogPosition:
         """Note that answers made from an earlier state of the collection may no longer be kept; the change before."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ryorin.contexts.identity.read.ports import KeyDirectory, StoredKey
 from ryorin.contexts.identity.secrets import matches, split_key
-from ryorin.kernel.errors import InvalidInput, Unauthenticated
+from ryorin.kernel.errors import InvalidInput, Unauthenticated, Unavailable
 from ryorin.kernel.messages import Actor, OrgId, Scope
 from ryorin.kernel.ports import Clock
 
@@ -15,41 +15,52 @@ LOCAL_ORGANISATION = OrgId("local")
 LOCAL_ADMINISTRATOR = Actor(LOCAL_ORGANISATION, "local-administrator", frozenset({Scope.ADMIN}))
 # how long a found key is believed without asking again: a revoked key may work this much longer
 MEMORY = timedelta(seconds=1)
+# how long one is believed while the directory does not answer, and how often it is tried then
+GRACE, TRY_AGAIN = timedelta(minutes=5), timedelta(seconds=5)
 # last use is for people: once a minute is enough
 USE_NOTED = timedelta(minutes=1)
 MAX_REMEMBERED = 10_000
 
 
 class Authenticator:
-    """Turns a bearer token into an actor; remembers what it found for a second."""
+    """Turns a bearer token into an actor; remembers what it found for a second.
+
+    While the directory does not answer, whoever was known shortly before stays so for five minutes: answers from memory
+    must not end with the database.
+    """
 
     def __init__(self, directory: KeyDirectory, clock: Clock, *, local: bool) -> None:
         self._directory = directory
         self._clock = clock
         self._local = local
-        self._known: dict[str, tuple[datetime, Actor]] = {}
+        # when each was found, and when to look again
+        self._known: dict[str, tuple[datetime, datetime, Actor]] = {}
         self._used: dict[str, datetime] = {}
-        self._open_until: datetime | None = None
 
     async def __call__(self, credential: str | None) -> Actor:
         """The actor behind a token (None: no credential came); raises Unauthenticated."""
         now = self._clock.now()
-        if credential is None:
-            return await self._without_credential(now)
-        known = self._known.get(credential)
-        if known is not None and now - known[0] < MEMORY:
-            return known[1]
-        actor = await self._find(credential, now)
+        # no key has no characters
+        found_at, again_at, actor = self._known.get(credential or "", (None, now, None))
+        if actor is not None and now < again_at:
+            return actor
+        try:
+            actor = await (self._without_credential() if credential is None else self._find(credential, now))
+        except Unavailable:
+            if actor is None or found_at is None or now - found_at > GRACE:
+                raise
+            self._known[credential or ""] = (found_at, now + TRY_AGAIN, actor)
+            return actor
+        except Unauthenticated:
+            self._known.pop(credential or "", None)
+            raise
         if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
-        self._known[credential] = (now, actor)
+        self._known[credential or ""] = (now, now + MEMORY, actor)
         return actor
 
-    async def _without_credential(self, now: datetime) -> Actor:
-        if self._open_until is not None and now < self._open_until:
-            return LOCAL_ADMINISTRATOR
+    async def _without_credential(self) -> Actor:
         if self._local and not await self._directory.any_usable():
-            self._open_until = now + MEMORY
             return LOCAL_ADMINISTRATOR
         raise Unauthenticated("send an API key as 'Authorization: Bearer ryo_...'")
 

@@ -1,0 +1,1 @@
+"""Other systems that are measured beside ours, each in a virtual environment of its own."""

@@ -1,0 +1,91 @@
+"""What makes two questions different however near their vectors are: language, numbers, negation, names, direction.
+
+Embeddings hardly tell "with" from "without" or "from A to B" from "from B to A". Each guard is a plain rule in Japanese
+and English that may refuse too often; none may call a difference harmless.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from ryorin.contexts.answers.domain.passages import is_japanese
+
+Analyser = Callable[[str], Sequence[str]]
+
+# how much of their words two questions share when another order of the same words is suspicious
+SAME_WORDS = 0.8
+
+_NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+_ENGLISH_NUMBERS = {
+    word: str(value)
+    for value, word in enumerate(
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    )
+}
+# 一 alone stands in too many words that count nothing (一番, 一緒)
+_JAPANESE_NUMBERS = re.compile(r"[二三四五六七八九十百千万億〇]+(?=[人個本枚回年月日時分秒円歳台匹頭羽冊階度割倍つ番])")
+_KANJI_DIGITS = str.maketrans("〇一二三四五六七八九", "0123456789")
+_NEGATION_EN = re.compile(
+    r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|except|unless)\b|n['’]t\b|\b(?:un|dis)able\w*",
+    re.IGNORECASE,
+)
+_NEGATION_JA = re.compile(r"ない|なかっ|なく|なけれ|ません|ずに|ず、|ぬ[。、]|以外|除[いくき]|不可|未|無")
+# questions that ask politely by a negation are no negations: いいのではないか, できませんか, don't you
+_POLITE = re.compile(r"(?:ません|ない)(?:でしょう)?か|かもしれ(?:ない|ません)|(?:じゃ|では)ない(?:です)?か")
+_NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][A-Za-z0-9]+\b|\b[A-Z]{2,}[A-Z0-9]*\b")
+_KATAKANA = re.compile(r"[ァ-ヴー]{3,}")
+_QUOTED = re.compile(r"[「『\"“`]([^「」『』\"“”`]{1,60})[」』\"”`]")
+# words whose two sides cannot be exchanged
+_DIRECTED = re.compile(
+    r"\b(?:from|to|into|than|before|after|by|of|over|under|versus|vs)\b|から|より|へ|まで|に対|前に|後に|を",
+    re.IGNORECASE,
+)
+
+
+def conflicts(question: str, other: str, analyse: Analyser) -> tuple[str, ...]:
+    """The names of the guards that hold two questions apart; none if they may mean the same."""
+    one, two = unicodedata.normalize("NFKC", question), unicodedata.normalize("NFKC", other)
+    checks: dict[str, Callable[[str], object]] = {
+        "language": is_japanese,
+        "numbers": _numbers,
+        "negation": _negations,
+        "names": _names,
+    }
+    found = [name for name, check in checks.items() if check(one) != check(two)]
+    if _exchanged(one, two, analyse):
+        found.append("direction")
+    return tuple(found)
+
+
+def _numbers(text: str) -> Counter[str]:
+    digits = _NUMBER.findall(text)
+    words = [_ENGLISH_NUMBERS[word] for word in re.findall(r"[a-z]+", text.lower()) if word in _ENGLISH_NUMBERS]
+    kanji = [found.translate(_KANJI_DIGITS) for found in _JAPANESE_NUMBERS.findall(text)]
+    # "one" is rarely a number
+    return Counter(number for number in (*digits, *words, *kanji) if number != "1")
+
+
+def _negations(text: str) -> bool:
+    """Whether the text denies, an even number of negations being none."""
+    plain = _POLITE.sub("", text)
+    return (len(_NEGATION_EN.findall(plain)) + len(_NEGATION_JA.findall(plain))) % 2 == 1
+
+
+def _names(text: str) -> frozenset[str]:
+    """Names, acronyms and what is quoted, without their case; katakana only in Japanese text."""
+    found = [*_NAME.findall(text), *_QUOTED.findall(text), *_KATAKANA.findall(text)]
+    return frozenset(name.lower().rstrip("s") for name in found if name != "I")
+
+
+def _exchanged(one: str, two: str, analyse: Analyser) -> bool:
+    """Whether nearly the same words stand in another order around a word with a direction."""
+    if not (_DIRECTED.search(one) and _DIRECTED.search(two)):
+        return False
+    mine, theirs = list(dict.fromkeys(analyse(one))), list(dict.fromkeys(analyse(two)))
+    shared = set(mine) & set(theirs)
+    if not shared or len(shared) < SAME_WORDS * len({*mine, *theirs}):
+        return False
+    return [term for term in mine if term in shared] != [term for term in theirs if term in shared]

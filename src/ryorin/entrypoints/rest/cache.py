@@ -1,0 +1,51 @@
+"""Routes of the answer cache: what it holds and saves, and taking answers out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import ConfigDict
+
+from ryorin.contexts.answers.accounting import CountSelected, GetCacheReport
+from ryorin.contexts.answers.commands import FlushAnswers
+from ryorin.contexts.answers.selection import Selection
+from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
+from ryorin.entrypoints.rest.schemas import Body, Written
+from ryorin.kernel.codec import to_json
+
+router = APIRouter(prefix="/api/v1/cache", tags=["cache"])
+
+
+class SelectionBody(Body):
+    """Which answers; what is named must all hold. A document or tag needs its collection."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"collection": "handbook"}]})
+
+    collection: str | None = None
+    document: str | None = None
+    tag: str | None = None
+    model: str | None = None
+    everything: bool = False
+
+    def selection(self) -> Selection:
+        """As commands and queries take it."""
+        return Selection(**self.model_dump())
+
+
+@router.get("")
+async def report(caller: CallerNeeded, demand: DemandNeeded, days: int = 30) -> Any:
+    """What the cache holds by collection, and how often each layer answered, with tokens and USD saved and spent."""
+    return to_json(await caller.ask(GetCacheReport(days=days), demand))
+
+
+@router.post("/preview")
+async def preview(body: SelectionBody, caller: CallerNeeded, demand: DemandNeeded) -> Any:
+    """How many answers a flush would take out; changes nothing."""
+    return {"answers": await caller.ask(CountSelected(selection=body.selection()), demand)}
+
+
+@router.post("/flush")
+async def flush(body: SelectionBody, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
+    """Take answers out of all layers for good."""
+    return Written(**await caller.send(FlushAnswers(selection=body.selection()), key))
