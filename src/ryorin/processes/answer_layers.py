@@ -9,7 +9,7 @@ from typing import Protocol
 from ryorin.contexts.answers.module import AnswerStore, CachedAnswer, HotAnswers, KeptAnswer, context_digest
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, Freshness
 from ryorin.contexts.knowledge.pipeline import CacheStage
-from ryorin.kernel.events import LogPosition
+from ryorin.kernel.events import BEGINNING, LogPosition
 from ryorin.kernel.messages import Actor, OrgId
 from ryorin.processes.answer_provenance import provenance_of
 from ryorin.processes.freshness_check import FreshnessCheck
@@ -124,6 +124,11 @@ class AnswerLayers:
         entry = self._entry(key, query, actor, retrieved, answer, rules)
         self._remember(entry, await self._store.renew(entry))
         return replace(answer, cache="revalidated")
+
+    def remember(self, key: str, actor: Actor, answer: Answer) -> None:
+        """Have an answer without documents in memory at once."""
+        if not answer.degraded:
+            self._hot.put(actor.org_id, key, KeptAnswer(answer, None, None, BEGINNING))
 
     def _remember(self, entry: CachedAnswer, valid_at: LogPosition | None) -> None:
         if valid_at is not None:

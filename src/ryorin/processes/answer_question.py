@@ -43,11 +43,12 @@ class AnswerQuestionProcess:
         self._bus = bus
         self._telemetry = telemetry
         self._note = note
-        self._flights: SingleFlight[AnswerPart] = SingleFlight()
+        self._flights: SingleFlight[AnswerPart] = SingleFlight(lambda part: part.answer is not None)
         self._revalidations: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
-        """Give up what is being made anew behind answers that were served stale."""
+        """Keep what was given; give up what is being made anew behind answers that were served stale."""
+        await self._flights.settled()
         for task in self._revalidations:
             task.cancel()
         await asyncio.gather(*self._revalidations, return_exceptions=True)
@@ -136,9 +137,16 @@ class AnswerQuestionProcess:
             return
         async with aclosing(self._maker.make(query, retrieved)) as parts:
             async for part in parts:
-                if part.answer is not None:
+                if part.answer is None:
+                    yield part
+                elif rules.collection is None:
+                    # no change can make it wrong: it is kept for others after it was given
+                    self._layers.remember(key, actor, part.answer)
+                    yield part
                     await self._keep(key, query, actor, retrieved, part.answer, rules)
-                yield part
+                else:
+                    await self._keep(key, query, actor, retrieved, part.answer, rules)
+                    yield part
 
     async def _keep(
         self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, answer: Answer, rules: CacheRules

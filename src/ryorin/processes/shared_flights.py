@@ -64,7 +64,7 @@ class SharedFlights:
             return
         led = _Led(self._flights, flight)
         try:
-            found = await kept()
+            found = await kept() if flight.late else None
             if found is not None:
                 led.answer = found
                 yield AnswerPart(found.text, found)
@@ -72,8 +72,6 @@ class SharedFlights:
             async with aclosing(make()) as parts:
                 async for part in parts:
                     led.say(part)
-                    if part.answer is not None:
-                        await led.land()
                     yield part
         finally:
             await led.land()

@@ -16,6 +16,8 @@ class _Flight(Generic[T]):
     def __init__(self) -> None:
         self.parts: list[T] = []
         self.ended = False
+        # the last part was given; what is still done after it concerns no listener
+        self.complete = False
         self.error: BaseException | None = None
         self.listeners = 0
         self.news = asyncio.Event()
@@ -27,10 +29,20 @@ class _Flight(Generic[T]):
 
 
 class SingleFlight(Generic[T]):
-    """Shares streams by key, within this process; a stream nobody listens to any more is cancelled."""
+    """Shares streams by key, within this process; a stream nobody listens to any more is cancelled.
 
-    def __init__(self) -> None:
+    A part for which `last` holds ends the stream for its listeners, while the flight goes on to its own end, which
+    nobody cancels and nobody joins any more.
+    """
+
+    def __init__(self, last: Callable[[T], bool] = lambda part: False) -> None:
+        self._last = last
         self._flights: dict[str, _Flight[T]] = {}
+        self._settling: set[asyncio.Task[None]] = set()
+
+    async def settled(self) -> None:
+        """Return when all that was complete has come to its end."""
+        await asyncio.gather(*self._settling)
 
     async def join(self, key: str, start: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
         """The parts of the flight of `key`, which `start` begins unless one is under way.
@@ -49,7 +61,7 @@ class SingleFlight(Generic[T]):
                 while at < len(flight.parts):
                     yield flight.parts[at]
                     at += 1
-                if at == len(flight.parts) and flight.ended:
+                if at == len(flight.parts) and (flight.ended or flight.complete):
                     break
                 if at == len(flight.parts):
                     await news.wait()
@@ -57,7 +69,7 @@ class SingleFlight(Generic[T]):
                 raise flight.error
         finally:
             flight.listeners -= 1
-            if flight.listeners == 0 and flight.task is not None and not flight.ended:
+            if flight.listeners == 0 and flight.task is not None and not (flight.ended or flight.complete):
                 self._flights.pop(key, None)
                 flight.task.cancel()
 
@@ -66,6 +78,11 @@ class SingleFlight(Generic[T]):
             async with aclosing(start()) as parts:
                 async for part in parts:
                     flight.parts.append(part)
+                    if self._last(part) and flight.task is not None:
+                        flight.complete = True
+                        self._flights.pop(key, None)
+                        self._settling.add(flight.task)
+                        flight.task.add_done_callback(self._settling.discard)
                     flight.tell()
         except Exception as error:  # every listener raises it
             flight.error = error

@@ -150,9 +150,11 @@ async def test_what_was_kept_meanwhile_is_not_made_again() -> None:
     async def kept() -> Answer | None:
         return answer_of("Nine.")
 
-    model = Model("Ten.")
+    flights, first, model = MemoryAnswerFlights(), Model("Nine."), Model("Ten.")
+    first.gate.set()
+    await listen(flights, first)
 
-    parts = [part async for part in SharedFlights(MemoryAnswerFlights()).fly(ORG, "k", model, kept)]
+    parts = [part async for part in SharedFlights(flights).fly(ORG, "k", model, kept)]
 
     assert (text_of(parts), model.calls) == ("Nine.", 0)
 

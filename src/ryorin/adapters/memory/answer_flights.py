@@ -34,7 +34,7 @@ class MemoryAnswerFlights:
         other = self._under_way.get((org_id, key))
         if other is not None and self._rows[other].alive:
             return Flight(org_id, key, other, led=False)
-        flight = Flight(org_id, key, uuid4(), led=True)
+        flight = Flight(org_id, key, uuid4(), led=True, late=other is not None)
         self._under_way[org_id, key] = flight.id
         self._rows[flight.id] = _Row()
         return flight

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, suppress
 from typing import Any
 
 import httpx
@@ -17,6 +17,8 @@ from ryorin.contexts.answers.read.ports import ChatDelta, ChatRequest
 CONNECT_SECONDS = 5.0
 RETRIES = 2
 MAX_PAUSE_SECONDS = 5.0
+# for the end of a stream that has said it is done
+DRAIN_SECONDS = 0.2
 RETRYABLE = frozenset({408, 409, 429, 500, 502, 503, 504})
 
 
@@ -133,11 +135,13 @@ def _pause(response: httpx.Response, attempt: int) -> float:
 async def _deltas(response: httpx.Response) -> AsyncGenerator[ChatDelta, None]:
     """Deltas of a server-sent event stream; lines that are no JSON (keep-alives, noise) are passed over."""
     finished = False
-    async for line in response.aiter_lines():
+    lines = response.aiter_lines()
+    async for line in lines:
         payload = line.removeprefix("data:").strip()
         if not line.startswith("data:") or not payload:
             continue
         if payload == "[DONE]":
+            await _drained(lines)
             return
         try:
             delta = _delta(json.loads(payload))
@@ -147,6 +151,14 @@ async def _deltas(response: httpx.Response) -> AsyncGenerator[ChatDelta, None]:
         yield delta
     if not finished:
         raise ModelUnavailable("the model's stream ended in the middle of its answer")
+
+
+async def _drained(lines: AsyncIterator[str]) -> None:
+    """Read what may still come, which is nothing: only a response that was read to its end leaves its connection."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for _ in lines:
+                pass
 
 
 def _delta(chunk: Mapping[str, Any]) -> ChatDelta:

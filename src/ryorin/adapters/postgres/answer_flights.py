@@ -24,7 +24,7 @@ INSERT INTO answer_flights (org_id, key, flight, expires_at)
 VALUES (%(org_id)s, %(key)s, %(flight)s, now() + make_interval(secs => %(lease)s))
 ON CONFLICT (org_id, key) DO UPDATE
 SET flight = excluded.flight, expires_at = excluded.expires_at WHERE answer_flights.expires_at <= now()
-RETURNING flight
+RETURNING xmax <> 0 AS late
 """
 UNDER_WAY = "SELECT flight FROM answer_flights WHERE org_id = %s AND key = %s"
 RENEW = """
@@ -32,7 +32,8 @@ UPDATE answer_flights SET expires_at = now() + make_interval(secs => %s)
 WHERE org_id = %s AND key = %s AND flight = %s
 """
 TELL = "INSERT INTO answer_flight_parts (flight, number, text, answer) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
-END = "DELETE FROM answer_flights WHERE org_id = %s AND key = %s AND flight = %s"
+# its row remains for a while: who looked for the answer before it was kept learns here to look again
+END = "UPDATE answer_flights SET expires_at = now() WHERE org_id = %s AND key = %s AND flight = %s"
 # pieces and end in one look, so that no piece is told between them
 HEAR = """
 SELECT p.text, p.answer, EXISTS (
@@ -73,8 +74,8 @@ class PostgresAnswerFlights:
         self._followed[flight] = asyncio.Event()
         while True:
             async with self._pool.connection() as connection:
-                if await (await connection.execute(BOARD, parameters)).fetchone():
-                    return Flight(org_id, key, flight, led=True)
+                if boarded := await (await connection.execute(BOARD, parameters)).fetchone():
+                    return Flight(org_id, key, flight, led=True, late=boarded["late"])
                 other = await (await connection.execute(UNDER_WAY, (org_id, key))).fetchone()
             if other is not None:
                 del self._followed[flight]
@@ -97,12 +98,14 @@ class PostgresAnswerFlights:
     async def land(self, flight: Flight, number: int, answer: Answer | None) -> None:
         """End our flight; the whole answer, unless it failed, is told as the piece of that number."""
         followed = self._followed.pop(flight.id)
+        if not followed.is_set():
+            await self._pool.execute(END, (flight.org_id, flight.key, flight.id))
+            return
         async with self._pool.transaction() as connection:
-            if followed.is_set() and answer is not None:
+            if answer is not None:
                 await run(connection, TELL, (flight.id, number, "", Jsonb(to_json(answer))))
             await run(connection, END, (flight.org_id, flight.key, flight.id))
-            if followed.is_set():
-                await run(connection, NOTIFY, (Channel.FLIGHTS.value, f"news {flight.id}"))
+            await run(connection, NOTIFY, (Channel.FLIGHTS.value, f"news {flight.id}"))
 
     async def follow(self, flight: Flight) -> None:
         """Let the leader of a flight know that somebody listens."""

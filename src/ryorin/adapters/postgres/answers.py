@@ -53,27 +53,34 @@ WHERE org_id = %s AND key = %s AND context = %s AND expires_at > now()
 """
 # as if it had been kept now, except for its age
 RENEW = """
-WITH told AS (
-    UPDATE answer_ledger
-    SET invalidated_at = NULL, invalidation = NULL, lexicon_epoch = %(lexicon_epoch)s, provenance = %(provenance)s,
-        transaction_id = %(transaction_id)s::text::xid8, position = %(position)s
-    WHERE org_id = %(org_id)s AND id = %(id)s)
 UPDATE answers
 SET lexicon_epoch = %(lexicon_epoch)s, probe = %(probe)s, outline = %(outline)s,
     sequence = nextval('answer_sequence'), transaction_id = %(transaction_id)s::text::xid8, position = %(position)s,
     invalidated_at = NULL, invalidation = NULL
 WHERE org_id = %(org_id)s AND key = %(key)s AND id = %(id)s
 """
+RECORD_AGAIN = """
+recorded AS (
+    UPDATE answer_ledger
+    SET invalidated_at = NULL, invalidation = NULL, lexicon_epoch = %(lexicon_epoch)s, provenance = %(provenance)s,
+        transaction_id = %(transaction_id)s::text::xid8, position = %(position)s
+    WHERE org_id = %(org_id)s AND id = %(id)s)
+"""
 # one that was made for the same key before is no longer served
 RECORD = """
-WITH earlier AS (
+earlier AS (
     UPDATE answer_ledger SET invalidated_at = now(), invalidation = 'made again'
-    WHERE org_id = %(org_id)s AND key = %(key)s AND invalidated_at IS NULL)
+    WHERE org_id = %(org_id)s AND key = %(key)s AND invalidated_at IS NULL),
+recorded AS (
 INSERT INTO answer_ledger (org_id, id, key, collection, model, lexicon_epoch, provenance, documents, transaction_id,
                            position, created_at, expires_at)
 VALUES (%(org_id)s, %(id)s, %(key)s, %(collection)s, %(model)s, %(lexicon_epoch)s, %(provenance)s, %(documents)s,
-        %(transaction_id)s::text::xid8, %(position)s, now(), now() + make_interval(secs => %(ttl)s))
+        %(transaction_id)s::text::xid8, %(position)s, now(), now() + make_interval(secs => %(ttl)s)))
 """
+REACHED = FRESHNESS.replace("SELECT transaction_id", "SELECT transaction_id::text::bigint AS transaction_id")
+# one statement is one way to the database and back
+KEEP = f"WITH kept AS ({PUT}), {RECORD} {REACHED}"
+KEEP_ON = f"WITH kept AS ({RENEW}), {RECORD_AGAIN} {REACHED}"
 # the row lock orders this against the freshness projection: it sees the answer, or we see its change
 LOCK_COLLECTION = """
 SELECT transaction_id::text::bigint AS transaction_id, position FROM answer_collections
@@ -160,41 +167,28 @@ class PostgresAnswerStore:
 
     async def put(self, entry: CachedAnswer) -> LogPosition | None:
         """Keep an answer, unless its collection or its ranking changed since it was asked for."""
-        return await self._write(entry, PUT, RECORD)
+        return await self._write(entry, KEEP)
 
     async def renew(self, entry: CachedAnswer) -> LogPosition | None:
         """Make an answer that is there valid again, unless as for `put`."""
-        return await self._write(entry, RENEW)
+        return await self._write(entry, KEEP_ON)
 
-    async def _write(self, entry: CachedAnswer, *statements: str) -> LogPosition | None:
-        async with self._pool.transaction() as connection:
-            if entry.collection is not None and await self._overtaken(connection, entry):
-                return None
-            parameters = {
-                "org_id": entry.org_id,
-                "key": entry.key,
-                "id": entry.answer.id,
-                "collection": entry.collection,
-                "lexicon_epoch": entry.lexicon_epoch,
-                "answer": Jsonb(to_json(entry.answer)),
-                "probe": entry.probe,
-                "outline": entry.outline,
-                "context": entry.context,
-                "transaction_id": str(entry.as_of.transaction_id),
-                "position": entry.as_of.position,
-                "ttl": entry.ttl_seconds,
-                "model": entry.answer.model,
-                "provenance": Jsonb(to_json(entry.provenance)),
-                "documents": sorted({chunk.document for chunk in entry.provenance.context}),
-            }
-            for statement in statements:
-                await run(connection, statement, parameters)
-            statement = FRESHNESS.replace(
-                "SELECT transaction_id", "SELECT transaction_id::text::bigint AS transaction_id"
-            )
-            rows = await rows_of(connection, statement)
+    async def _write(self, entry: CachedAnswer, statement: str) -> LogPosition | None:
+        if entry.collection is None:
+            rows = await self._kept(entry, statement)
+        else:
+            async with self._pool.transaction() as connection:
+                # an answer that a crash loses is made again
+                await run(connection, "SET LOCAL synchronous_commit = off")
+                if await self._overtaken(connection, entry):
+                    return None
+                rows = await rows_of(connection, statement, _columns(entry))
         reached = LogPosition(rows[0]["transaction_id"], rows[0]["position"]) if rows else BEGINNING
         return max(entry.as_of, reached)
+
+    async def _kept(self, entry: CachedAnswer, statement: str) -> list[Row]:
+        async with self._pool.connection() as connection:
+            return await rows_of(connection, statement, _columns(entry))
 
     async def _overtaken(self, connection: Connection, entry: CachedAnswer) -> bool:
         collection = (entry.org_id, entry.collection)
@@ -209,6 +203,26 @@ class PostgresAnswerStore:
         """Drop answers that can never be served again; how many."""
         await self._pool.execute(PURGE_LEDGER)
         return await self._pool.execute(PURGE)
+
+
+def _columns(entry: CachedAnswer) -> dict[str, object]:
+    return {
+        "org_id": entry.org_id,
+        "key": entry.key,
+        "id": entry.answer.id,
+        "collection": entry.collection,
+        "lexicon_epoch": entry.lexicon_epoch,
+        "answer": Jsonb(to_json(entry.answer)),
+        "probe": entry.probe,
+        "outline": entry.outline,
+        "context": entry.context,
+        "transaction_id": str(entry.as_of.transaction_id),
+        "position": entry.as_of.position,
+        "ttl": entry.ttl_seconds,
+        "model": entry.answer.model,
+        "provenance": Jsonb(to_json(entry.provenance)),
+        "documents": sorted({chunk.document for chunk in entry.provenance.context}),
+    }
 
 
 def _answer(row: Row) -> Answer:

@@ -48,7 +48,8 @@ def build_api(
     for module in (collections, documents, search, answers, cache, commands, administration, health):
         app.include_router(module.router)
     app.include_router(search.expansion_router)
-    app.router.routes.extend(extra_routes)
+    # first, for they are asked most and every route before them is compared
+    app.router.routes[:0] = extra_routes
     if describe is not None:
         plain, add = app.openapi, describe
         app.openapi = once(lambda: add(plain()))  # type: ignore[method-assign]  # how FastAPI's documentation does it

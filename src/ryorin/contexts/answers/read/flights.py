@@ -13,12 +13,16 @@ from ryorin.kernel.messages import OrgId
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """An answer being made, by us if `led`; its lease has to be renewed."""
+    """An answer being made, by us if `led`; its lease has to be renewed.
+
+    `late`: there was another flight of this key within the last minute, so the answer may have been kept by now.
+    """
 
     org_id: OrgId
     key: str
     id: UUID
     led: bool
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
