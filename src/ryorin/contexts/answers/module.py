@@ -8,7 +8,16 @@ from ryorin.contexts.answers.accounting import Price
 from ryorin.contexts.answers.domain.cache_key import cache_key
 from ryorin.contexts.answers.domain.extractive import Extract, ExtractiveAnswerer
 from ryorin.contexts.answers.domain.grounding import grounded_messages
+from ryorin.contexts.answers.domain.guards import Differences, differences
 from ryorin.contexts.answers.domain.passages import Passage, cite, cited, context_digest
+from ryorin.contexts.answers.domain.verified import (
+    Evidence,
+    Likeness,
+    Observation,
+    explore_probability,
+    likeness,
+    upper_bound,
+)
 from ryorin.contexts.answers.read.accounting import CacheLedger, CacheQueries
 from ryorin.contexts.answers.read.flights import AnswerFlights, Flight, Heard
 from ryorin.contexts.answers.read.ports import (
@@ -34,12 +43,16 @@ __all__ = [
     "ChatDelta",
     "ChatModel",
     "ChatRequest",
+    "Differences",
+    "Evidence",
     "Extract",
     "ExtractiveAnswerer",
     "Flight",
     "Heard",
     "HotAnswers",
     "KeptAnswer",
+    "Likeness",
+    "Observation",
     "Passage",
     "ProvenanceQueries",
     "cache_key",
@@ -47,8 +60,12 @@ __all__ = [
     "cited",
     "command_handlers",
     "context_digest",
+    "differences",
+    "explore_probability",
     "grounded_messages",
+    "likeness",
     "query_handlers",
+    "upper_bound",
 ]
 
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ryorin.contexts.answers.domain.passages import is_japanese
 
@@ -17,6 +18,8 @@ Analyser = Callable[[str], Sequence[str]]
 
 # how much of their words two questions share when another order of the same words is suspicious
 SAME_WORDS = 0.8
+# and when a negation is
+NEAR_WORDS = 0.4
 
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 _ENGLISH_NUMBERS = {
@@ -45,19 +48,48 @@ _DIRECTED = re.compile(
 )
 
 
-def conflicts(question: str, other: str, analyse: Analyser) -> tuple[str, ...]:
-    """The names of the guards that hold two questions apart; none if they may mean the same."""
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """In what two questions differ that a vector hardly shows.
+
+    `exchanged` tells that each names something the other does not.
+    """
+
+    language: bool
+    numbers: bool
+    negation: bool
+    names: bool
+    exchanged: bool
+    direction: bool
+
+    def forbidding(self, words: float) -> tuple[str, ...]:
+        """The guards that refuse whatever else is alike; `words` is the Jaccard index of their terms.
+
+        A negation that one of two differently worded questions has is a way of speaking; among the same words it is
+        the difference.
+        """
+        held = {
+            "language": self.language,
+            "numbers": self.numbers,
+            "negation": self.negation and words >= NEAR_WORDS,
+            "names": self.exchanged,
+            "direction": self.direction,
+        }
+        return tuple(name for name, holds in held.items() if holds)
+
+
+def differences(question: str, other: str, analyse: Analyser) -> Differences:
+    """What sets two questions apart."""
     one, two = unicodedata.normalize("NFKC", question), unicodedata.normalize("NFKC", other)
-    checks: dict[str, Callable[[str], object]] = {
-        "language": is_japanese,
-        "numbers": _numbers,
-        "negation": _negations,
-        "names": _names,
-    }
-    found = [name for name, check in checks.items() if check(one) != check(two)]
-    if _exchanged(one, two, analyse):
-        found.append("direction")
-    return tuple(found)
+    mine, theirs = _names(one), _names(two)
+    return Differences(
+        language=is_japanese(one) != is_japanese(two),
+        numbers=_numbers(one) != _numbers(two),
+        negation=_negations(one) != _negations(two),
+        names=mine != theirs,
+        exchanged=bool(mine - theirs and theirs - mine),
+        direction=_exchanged(one, two, analyse),
+    )
 
 
 def _numbers(text: str) -> Counter[str]:

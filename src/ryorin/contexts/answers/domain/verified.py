@@ -3,8 +3,9 @@
 An entry's own decision follows vCache (Schroeder et al., arXiv 2502.03771): a logistic model of "the cached answer was
 right" over similarity, a confidence bound on its threshold, and exploration with just the probability that keeps the
 error below delta. Most entries meet few paraphrases, so a collection's evidence decides together as well: a logistic
-model over several likenesses, whose threshold is calibrated on predictions that were made before their outcome was
-known (fixed sequence testing: Angelopoulos et al., "Learn then Test", arXiv 2110.01052). ADR-0014.
+model over several likenesses, whose threshold is calibrated on predictions of models that did not see the outcome
+(fixed sequence testing: Angelopoulos et al., "Learn then Test", arXiv 2110.01052). As in vCache the error is the share
+of all questions that are answered wrongly from the cache. ADR-0014.
 """
 
 from __future__ import annotations
@@ -16,15 +17,25 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ryorin.contexts.answers.domain.guards import Analyser, Differences
+
 Floats = NDArray[np.float64]
 
 # an entry decides by its own observations from so many on
 OWN_OBSERVATIONS = 6
-# the share of questions that could be answered from the cache and are asked all the same, so that evidence stays new
+# cosines that near do not tell questions apart
+NEAR = 0.02
+# the share of questions that could be answered from the cache and are asked all the same: at least so many, so that
+# evidence stays new, and more while there is little
 EXPLORED_SHARE = 0.05
+EXPLORED_AT_FIRST = 150
 CONFIDENCE = 0.95
+TEST_CONFIDENCE = 0.99
+FOLDS = 5
 # how much further the fixed sequence goes at each test
-STEP = 20
+STEP = 10
+# a model of nine weights needs some to begin with
+MIN_OBSERVATIONS = 60
 RIDGE = 1.0
 # a logistic curve over cosines is steep: what one observation more or less may make of it is held back by this
 OWN_RIDGE = 0.01
@@ -36,32 +47,39 @@ class Likeness:
     """How like a question is to a cached one.
 
     `cosine` of their vectors; `words` is the Jaccard index of their terms, `covered` the share of the shorter one's
-    terms in the longer one; `lengths` the ratio of their lengths; `context` the share of passages that retrieval gives
-    for both (None: answers without documents).
+    terms in the longer one; `lengths` the ratio of their lengths; `negation` and `names` whether they differ in these;
+    `context` the share of passages that retrieval gives for both (None: answers without documents).
     """
 
     cosine: float
     words: float
     covered: float
     lengths: float
+    negation: bool
+    names: bool
     context: float | None = None
 
     @property
     def features(self) -> tuple[float, ...]:
         """As the collection's model takes them, the first a constant."""
         context = (0.0, 1.0) if self.context is None else (self.context, 0.0)
-        return (1.0, 4 * (self.cosine - 0.8), self.words, self.covered, self.lengths, *context)
+        differing = (float(self.negation), float(self.names))
+        return (1.0, 4 * (self.cosine - 0.8), self.words, self.covered, self.lengths, *differing, *context)
 
 
-def likeness(question: Sequence[str], other: Sequence[str], cosine: float, context: float | None = None) -> Likeness:
-    """The likeness of two questions by their terms and the cosine of their vectors."""
-    mine, theirs = set(question), set(other)
-    shared, shorter = len(mine & theirs), min(len(mine), len(theirs))
+def likeness(
+    question: str, other: str, cosine: float, apart: Differences, analyse: Analyser, context: float | None = None
+) -> Likeness:
+    """The likeness of two questions, given the cosine of their vectors and in what they differ."""
+    mine, theirs = analyse(question), analyse(other)
+    shared, shorter = len({*mine} & {*theirs}), min(len({*mine}), len({*theirs}))
     return Likeness(
         cosine,
-        shared / max(1, len(mine | theirs)),
+        shared / max(1, len({*mine, *theirs})),
         shared / max(1, shorter),
-        min(len(question), len(other)) / max(1, len(question), len(other)),
+        min(len(mine), len(theirs)) / max(1, len(mine), len(theirs)),
+        apart.negation,
+        apart.names,
         context,
     )
 
@@ -70,22 +88,23 @@ def likeness(question: Sequence[str], other: Sequence[str], cosine: float, conte
 class Observation:
     """A question that was answered anew although a cached answer was near: was that one right?
 
-    `predicted` is what the collection's model said before the outcome was known.
+    `uniform` tells that the question was answered anew whatever was predicted, so that it stands for all.
     """
 
     likeness: Likeness
-    predicted: float
     right: bool
+    uniform: bool = True
 
 
 def explore_probability(observations: Sequence[tuple[float, bool]], similarity: float, delta: float) -> float:
     """With which probability a question must be answered anew, by an entry's own (similarity, right) observations.
 
-    Equation (9) of vCache: the smallest tau over confidence levels that keeps the probability of a wrong answer below
+    The rule of vCache: the smallest tau over confidence levels that keeps the probability of a wrong answer below
     `delta`.
     """
     if len(observations) < OWN_OBSERVATIONS:
-        return 1.0
+        # too few for a curve: it goes with its collection, unless it was wrong where it was liker
+        return float(any(not right and one >= similarity - NEAR for one, right in observations))
     seen = np.array([one for one, _ in observations])
     right = np.array([float(outcome) for _, outcome in observations])
     steepness, threshold, error = _own_curve(seen, right)
@@ -126,8 +145,8 @@ def _fit(matrix: Floats, right: Floats, ridge: Floats, rounds: int = 25) -> tupl
 class Evidence:
     """What a collection knows about answering paraphrases from its cache.
 
-    `bound` is the greatest share of wrong ones among such answers; `threshold` the prediction from which on they are
-    given, None while the evidence does not reach for any.
+    `bound` is the greatest share of questions that may be answered wrongly from it; `threshold` the prediction from
+    which on it is used, None while the evidence does not reach for any.
     """
 
     bound: float
@@ -145,17 +164,32 @@ class Evidence:
     def learn(self, observation: Observation) -> None:
         """Take an outcome in; the model is fitted anew when there are a tenth more."""
         self.observations.append(observation)
-        if len(self.observations) >= max(STEP, 1.1 * self._fitted):
+        if len(self.observations) >= max(MIN_OBSERVATIONS, 1.1 * self._fitted):
             self.refit()
 
     def refit(self) -> None:
-        """Fit the model and find the threshold."""
+        """Fit the model and find the threshold, on predictions for each fifth by a model of the other four."""
         self._fitted = len(self.observations)
         right = np.array([float(one.right) for one in self.observations])
-        if 0 < right.sum() < len(right):
-            matrix = np.array([one.likeness.features for one in self.observations])
-            self.weights, _ = _fit(matrix, right, np.full(matrix.shape[1], RIDGE))
-        self.threshold = threshold_for([(one.predicted, one.right) for one in self.observations], self.bound)
+        if not 0 < right.sum() < len(right):
+            return
+        matrix = np.array([one.likeness.features for one in self.observations])
+        ridge = np.full(matrix.shape[1], RIDGE)
+        self.weights, _ = _fit(matrix, right, ridge)
+        predicted, fold = np.zeros(len(right)), np.arange(len(right)) % FOLDS
+        for number in range(FOLDS):
+            weights, _ = _fit(matrix[fold != number], right[fold != number], ridge)
+            predicted[fold == number] = 1 / (1 + np.exp(-np.clip(matrix[fold == number] @ weights, -30, 30)))
+        told = [
+            (float(chance), one.right) for chance, one in zip(predicted, self.observations, strict=True) if one.uniform
+        ]
+        self.threshold = threshold_for(told, self.bound)
+
+    @property
+    def explored_share(self) -> float:
+        """The share of questions that are to be answered anew whatever is predicted."""
+        uniform = sum(one.uniform for one in self.observations)
+        return 1.0 if self.threshold is None else max(EXPLORED_SHARE, min(1.0, EXPLORED_AT_FIRST / max(1, uniform)))
 
     def allows(self, predicted: float) -> bool:
         """Whether the collection's evidence reaches for an answer with this prediction."""
@@ -163,28 +197,29 @@ class Evidence:
 
 
 def threshold_for(predictions: Sequence[tuple[float, bool]], bound: float) -> float | None:
-    """The lowest prediction above which the share of wrong ones is below `bound` with 95 % confidence.
+    """The lowest prediction from which on the cache may be used.
 
-    Predictions are tested from the surest downwards, and the first failure ends the test: so all tests together keep
-    the confidence of each.
+    At most a share `bound` of all questions is answered wrongly then. It is found anew many times, so each time with
+    99 % confidence. Predictions are tested from the surest downwards, and the first failure ends the test: so all
+    tests together keep the confidence of each.
     """
+    if upper_bound(0, len(predictions), TEST_CONFIDENCE) > bound:
+        return None
     ordered = sorted(predictions, key=lambda one: -one[0])
-    enough = math.ceil(math.log(1 - CONFIDENCE) / math.log(1 - bound))
-    lowest, last = None, 0
-    wrong = 0
-    for count in range(enough, len(ordered) + 1, STEP):
-        wrong += sum(not right for _, right in ordered[last:count])
-        last = count
-        if upper_bound(wrong, count) > bound:
+    lowest, wrong = None, 0
+    for first in range(0, len(ordered), STEP):
+        part = ordered[first : first + STEP]
+        wrong += sum(not right for _, right in part)
+        if upper_bound(wrong, len(ordered), TEST_CONFIDENCE) > bound:
             break
-        lowest = ordered[count - 1][0]
+        lowest = part[-1][0]
     return lowest
 
 
 def upper_bound(wrong: int, count: int, confidence: float = CONFIDENCE) -> float:
     """The Clopper-Pearson upper bound of a share, one-sided."""
     if wrong >= count:
-        return 1.0
+        return 1.0  # also when nothing was seen
     low, high = wrong / count, 1.0
     for _ in range(60):
         middle = (low + high) / 2
