@@ -102,7 +102,7 @@ def pairs_of(rows: Sequence[dict[str, Any]], vectors: dict[str, Any]) -> list[Pa
     """What can be known of the pairs without asking a model."""
     found = []
     for row in rows:
-        apart = differences(row["b"], row["a"], analyse)
+        apart = differences(row["b"], row["a"])
         cosine = float(vectors[row["a"]] @ vectors[row["b"]])
         alike = likeness(row["b"], row["a"], cosine, apart, analyse)
         found.append(Pair(row["a"], row["b"], row["same"], alike, bool(apart.forbidding(alike.words))))

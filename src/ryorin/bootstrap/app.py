@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import httpx
+import numpy as np
+from numpy.typing import NDArray
 
 from ryorin.adapters.local.blobs import LocalBlobStore
 from ryorin.adapters.parsers.formats import ParserLimits
@@ -24,6 +26,7 @@ from ryorin.adapters.postgres.migrate import migrate
 from ryorin.adapters.postgres.pool import Pool
 from ryorin.adapters.postgres.projections import statuses
 from ryorin.adapters.postgres.search_index import PostgresChunkIndex
+from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.adapters.postgres.stored_chunks import PostgresStoredChunks
 from ryorin.adapters.postgres.vector_indexes import PostgresVectorIndexes
 from ryorin.bootstrap.background import Role, background_work
@@ -49,6 +52,7 @@ from ryorin.kernel.bus import CommandBus, QueryBus
 from ryorin.kernel.errors import Forbidden, Unavailable
 from ryorin.kernel.execution import CommandExecutor
 from ryorin.kernel.messages import Actor, Scope
+from ryorin.processes.semantic_hits import Embed
 
 ALL_ROLES = frozenset(Role)
 
@@ -180,7 +184,7 @@ def _command_executor(
     base: Foundation, ports: knowledge.WritePorts, projections: Projections, ledger: PostgresCacheLedger
 ) -> CommandExecutor:
     handlers = {
-        **answers.command_handlers(ledger),
+        **answers.command_handlers(ledger, PostgresSemanticStore(base.pool)),
         **knowledge.command_handlers(ports),
         **identity.command_handlers(),
         **operations.command_handlers(_operations(base, projections)),
@@ -224,7 +228,9 @@ def _query_bus(
     )
     buses: list[QueryBus] = []
     models = build_models(settings, client)
-    answering, process = answer_handlers(base, settings, models, lambda: buses[0], ledger)
+    answering, process = answer_handlers(
+        base, settings, models, lambda: buses[0], ledger, PostgresSemanticStore(base.pool), _embedding(engine, thread)
+    )
     stack.push_async_callback(process.close)
     retrieval, retrieving = retrieval_handlers(base, settings, models, client, lambda: buses[0])
     stack.push_async_callback(retrieving.close)
@@ -238,6 +244,17 @@ def _query_bus(
     bus = QueryBus(handlers, base.positions, base.telemetry, {AnswerQuestion: process.stream})
     buses.append(bus)
     return bus
+
+
+def _embedding(engine: EmbeddingEngine, thread: ThreadPoolExecutor) -> Embed:
+    """Vectors around the origin, as the index has them: there, likeness spreads over the whole scale."""
+    space = knowledge.centred(engine)
+
+    async def embed(texts: Sequence[str], kind: Literal["query", "passage"]) -> NDArray[np.float32]:
+        work = space.embed_queries if kind == "query" else space.embed_passages
+        return await asyncio.get_running_loop().run_in_executor(thread, work, texts)
+
+    return embed
 
 
 def _uploader(settings: Settings, blobs: LocalBlobStore) -> Uploader:

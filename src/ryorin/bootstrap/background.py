@@ -13,6 +13,7 @@ from ryorin.adapters.postgres.answer_flights import PostgresAnswerFlights
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
 from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.compaction import Compaction
+from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.bootstrap.wiring.projections import Projections
@@ -60,6 +61,7 @@ async def background_work(
         jobs["feeder"] = feeder.run
         jobs["compaction"] = lambda: _repeat(Compaction(base.pool).compact, COMPACT_SECONDS)
         jobs["tidying"] = lambda: _repeat(PostgresAnswerStore(base.pool).purge, TIDY_SECONDS)
+        jobs["tidying-semantic"] = lambda: _repeat(PostgresSemanticStore(base.pool).purge, TIDY_SECONDS)
         jobs["tidying-flights"] = lambda: _repeat(PostgresAnswerFlights(base.pool, base.ids.new).purge, TIDY_SECONDS)
     stopping = asyncio.Event()
     tasks = {asyncio.create_task(_supervise(name, job, stopping), name=name) for name, job in jobs.items()}

@@ -29,13 +29,16 @@ class ModelSettings(BaseModel):
 
 
 class CacheSettings(BaseModel):
-    """How many answers are kept in memory, and how long answers are kept (seconds)."""
+    """How many answers are kept in memory, and how long answers are kept (seconds); whether they may serve paraphrases,
+    and the greatest share of questions that may be answered wrongly so."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     l1_max_answers: int = Field(default=10_000, ge=1)
     l1_ttl_seconds: float = Field(default=600, gt=0)
     ttl_seconds: float = Field(default=7 * 86_400, gt=0)
+    semantic: bool = False
+    semantic_bound: float = Field(default=0.01, gt=0, le=0.5)
 
 
 class WorkerSettings(BaseModel):

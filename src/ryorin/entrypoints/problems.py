@@ -19,6 +19,7 @@ STATUS: Mapping[str, int] = {
     "key_not_found": 404,
     "organisation_not_found": 404,
     "answer_not_found": 404,
+    "hit_not_found": 404,
     "model_not_found": 404,
     "conflict": 409,
     "concurrency_conflict": 409,

@@ -20,6 +20,8 @@ from ryorin.processes.probe_codec import encode_outline, encode_probe
 MAX_STALENESS_SECONDS = 60.0
 # times to live vary by this share, so that what was kept together does not end together
 JITTER = 0.1
+# of questions that may be answered wrongly from another's answer, if nobody says otherwise
+SEMANTIC_BOUND = 0.01
 
 
 class CacheStages(Protocol):
@@ -37,6 +39,8 @@ class CacheRules:
     max_staleness: float = MAX_STALENESS_SECONDS
     stale_while_revalidate: float = 0.0
     ttl: float | None = None
+    # the greatest share of questions that may be answered wrongly from another's answer; None: none may
+    semantic_bound: float | None = None
 
     def young(self, answer: Answer | None) -> Answer | None:
         """The answer, unless it is older than may be."""
@@ -54,6 +58,7 @@ class AnswerLayers:
         stages: CacheStages,
         ttl_seconds: float,
         dice: Callable[[], float],
+        semantic_bound: float | None = None,
     ) -> None:
         self._hot = hot
         self._store = store
@@ -61,6 +66,8 @@ class AnswerLayers:
         self._stages = stages
         self._ttl_seconds = ttl_seconds
         self._dice = dice
+        # as for a collection that decides nothing: None, unless answers to paraphrases are wanted everywhere
+        self._semantic_bound = semantic_bound
 
     async def rules(self, query: AnswerQuestion, actor: Actor) -> CacheRules:
         """What the request wants, else its collection, else strict."""
@@ -72,7 +79,13 @@ class AnswerLayers:
             _first(wish.max_staleness_seconds, stage.max_staleness_seconds, MAX_STALENESS_SECONDS),
             _first(wish.stale_while_revalidate_seconds, stage.stale_while_revalidate_seconds, 0.0),
             stage.ttl_seconds if wish.ttl_seconds is None else wish.ttl_seconds,
+            self._bound(wish.semantic if wish.semantic is not None else stage.semantic, stage.semantic_bound),
         )
+
+    def _bound(self, wanted: bool | None, own: float | None) -> float | None:
+        if wanted is False or (wanted is None and self._semantic_bound is None):
+            return None
+        return own or self._semantic_bound or SEMANTIC_BOUND
 
     async def fresh(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
         """An answer as fresh as the rules want it."""
@@ -94,6 +107,12 @@ class AnswerLayers:
             return True
         bound = rules.max_staleness if rules.freshness == "bounded" else 0.0
         return await self._check.up_to_date(actor.org_id, rules.collection, bound)
+
+    async def changed(self, rules: CacheRules, actor: Actor) -> LogPosition:
+        """The newest change that an answer made now must know of; the beginning for one without documents."""
+        if rules.collection is None:
+            return BEGINNING
+        return await self._store.changed(actor.org_id, rules.collection)
 
     async def stale(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
         """An answer that was invalidated so recently that it may be served while it is made anew."""

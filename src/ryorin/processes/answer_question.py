@@ -13,10 +13,12 @@ from ryorin.contexts.answers.module import cache_key
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import RyorinError, Unavailable
+from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, OrgId
 from ryorin.kernel.ports import Telemetry
 from ryorin.processes.answer_layers import AnswerLayers, CacheRules
 from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker, Retrieved
+from ryorin.processes.semantic_hits import Considered, SemanticHits
 from ryorin.processes.shared_flights import SharedFlights
 from ryorin.processes.single_flight import SingleFlight
 
@@ -32,6 +34,7 @@ class AnswerQuestionProcess:
         maker: AnswerMaker,
         layers: AnswerLayers,
         shared: SharedFlights,
+        semantic: SemanticHits,
         bus: Callable[[], QueryBus],
         telemetry: Telemetry,
         note: Callable[[OrgId, str | None, Answer], None],
@@ -39,6 +42,7 @@ class AnswerQuestionProcess:
         self._maker = maker
         self._layers = layers
         self._shared = shared
+        self._semantic = semantic
         # the bus is built from its handlers, this one among them
         self._bus = bus
         self._telemetry = telemetry
@@ -80,7 +84,8 @@ class AnswerQuestionProcess:
             for part in _replayed(replace(found, stages=stages), whole):
                 yield part
             return
-        async with aclosing(self._flight(key, query, actor, rules)) as parts:
+        since = await self._layers.changed(rules, actor)
+        async with aclosing(self._flight(key, query, actor, rules, since)) as parts:
             async for part in parts if whole else _unbroken(parts):
                 self._count(query, actor, part.answer)
                 yield part
@@ -99,18 +104,21 @@ class AnswerQuestionProcess:
         return found
 
     def _flight(
-        self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules
+        self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules, since: LogPosition
     ) -> AsyncGenerator[AnswerPart, None]:
+        # who asks after a change shares nothing with who asked before it
+        name = f"{key}@{since}"
+
         def make() -> AsyncGenerator[AnswerPart, None]:
-            return self._made(key, query, actor, rules)
+            return self._made(key, query, actor, rules, since)
 
         def fly() -> AsyncGenerator[AnswerPart, None]:
             # extracting costs less than following
             if query.model == EXTRACTIVE:
                 return make()
-            return self._shared.fly(actor.org_id, key, make, lambda: self._layers.fresh(key, rules, actor))
+            return self._shared.fly(actor.org_id, name, make, lambda: self._layers.fresh(key, rules, actor))
 
-        return self._flights.join(f"{actor.org_id}\x1f{key}", fly)
+        return self._flights.join(f"{actor.org_id}\x1f{name}", fly)
 
     def _revalidate(self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules) -> None:
         task = asyncio.create_task(self._anew(key, query, actor, rules))
@@ -119,7 +127,8 @@ class AnswerQuestionProcess:
 
     async def _anew(self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules) -> None:
         try:
-            async with aclosing(self._flight(key, query, actor, rules)) as parts:
+            since = await self._layers.changed(rules, actor)
+            async with aclosing(self._flight(key, query, actor, rules, since)) as parts:
                 async for _ in parts:
                     pass
         except RyorinError as error:
@@ -127,14 +136,47 @@ class AnswerQuestionProcess:
             self._telemetry.count("ryorin_cache_revalidations_failed_total", code=error.code)
 
     async def _made(
-        self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules
+        self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules, since: LogPosition
     ) -> AsyncGenerator[AnswerPart, None]:
-        retrieved = await self._maker.retrieve(query, actor, self._bus())
+        retrieved = await self._maker.retrieve(query, actor, self._bus(), since)
         again = await self._layers.revalidated(key, query, actor, retrieved, rules)
         if again is not None:
             for part in _replayed(again, whole=False):
                 yield part
             return
+        considered = await self._considered(query, actor, retrieved, rules)
+        if considered is not None and considered.answer is not None:
+            for part in _replayed(considered.answer, whole=False):
+                yield part
+            return
+        answer: Answer | None = None
+        async with aclosing(self._kept_parts(key, query, actor, retrieved, rules)) as parts:
+            async for part in parts:
+                answer = part.answer
+                yield part
+        if considered is not None and answer is not None:
+            await self._semantic.learn(key, considered, actor, query.question, answer)
+
+    async def _considered(
+        self, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, rules: CacheRules
+    ) -> Considered | None:
+        """A cached answer to a question that may mean the same, where such answers are wanted."""
+        if rules.semantic_bound is None or query.model == EXTRACTIVE:
+            return None
+        # what is given to a paraphrase is as fresh as what is given to the question itself
+        identity = self._maker.identity(query.model)
+        return await self._semantic.consider(
+            query,
+            actor,
+            identity,
+            retrieved.passages,
+            rules.semantic_bound,
+            lambda key: self._layers.fresh(key, rules, actor),
+        )
+
+    async def _kept_parts(
+        self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, rules: CacheRules
+    ) -> AsyncGenerator[AnswerPart, None]:
         async with aclosing(self._maker.make(query, retrieved)) as parts:
             async for part in parts:
                 if part.answer is None:

@@ -30,6 +30,8 @@ from ryorin.kernel.ports import Clock, Ids, ReadPositions
 EXTRACTIVE = "extractive"
 # left for the answer when the caller sets no limit (tokens)
 ANSWER_TOKENS = 512
+# how long the index may take to follow a change that invalidations have dealt with already (seconds)
+INDEX_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,16 @@ class AnswerMaker:
         """What stands behind a model's alias; nothing for the extractive answerer and for one that is not there."""
         return self._models[model].identity if model in self._models else ""
 
-    async def retrieve(self, query: AnswerQuestion, actor: Actor, bus: QueryBus) -> Retrieved:
-        """The passages for a question; none when it names no collection."""
+    async def retrieve(
+        self, query: AnswerQuestion, actor: Actor, bus: QueryBus, since: LogPosition = BEGINNING
+    ) -> Retrieved:
+        """The passages for a question; none when it names no collection.
+
+        Waits two seconds at most until the index has seen the change at `since`.
+        """
         if query.grounding is None:
             return Retrieved(None, (), BEGINNING)
+        await self._positions.wait_for((SEARCH_MODEL,), since, INDEX_SECONDS)
         as_of = await self._positions.current((SEARCH_MODEL,))
         grounding = query.grounding
         search = SearchChunks(

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ryorin.adapters.local.expansions import MemoryExpansions
 from ryorin.adapters.local.hot_answers import MemoryHotAnswers
@@ -12,6 +17,7 @@ from ryorin.adapters.local.system import TimeOrderedIds
 from ryorin.adapters.memory.answer_flights import MemoryAnswerFlights
 from ryorin.adapters.memory.answers import MemoryAnswers
 from ryorin.adapters.memory.clock import StandingClock
+from ryorin.adapters.memory.semantic import MemorySemanticStore
 from ryorin.adapters.memory.telemetry import MemoryTelemetry
 from ryorin.contexts.answers.module import ChatDelta, ChatRequest, ExtractiveAnswerer
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, ChatMessage, GroundingOptions
@@ -37,6 +43,7 @@ from ryorin.processes.expand_query import ExpandQueryProcess
 from ryorin.processes.freshness_check import FreshnessCheck
 from ryorin.processes.make_answer import AnswerMaker
 from ryorin.processes.retrieve_context import RetrieveContextProcess
+from ryorin.processes.semantic_hits import SemanticHits
 from ryorin.processes.shared_flights import SharedFlights
 
 ORG = OrgId("a")
@@ -57,7 +64,9 @@ class Positions:
 
     async def wait_for(self, read_models: Sequence[str], position: LogPosition, timeout_seconds: float) -> bool:
         if self.position < position:
-            await asyncio.wait_for(self._moved.wait(), timeout_seconds)
+            # nobody wants to wait for seconds here
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), min(timeout_seconds, 0.2))
         return self.position >= position
 
     def reach(self, position: LogPosition) -> None:
@@ -170,6 +179,12 @@ class Stages:
         return self.stage
 
 
+async def letters(texts: Sequence[str], kind: Literal["query", "passage"]) -> NDArray[np.float32]:
+    """Bags of letters, of unit length."""
+    counts = np.array([[text.lower().count(chr(97 + n)) for n in range(26)] for text in texts], dtype=np.float32) + 0.01
+    return np.asarray(counts / np.linalg.norm(counts, axis=1, keepdims=True), dtype=np.float32)
+
+
 class Stage:
     """Everything that answers, wired on memory."""
 
@@ -186,8 +201,18 @@ class Stage:
         self.changes, self.stages = Changes(), Stages()
         check = FreshnessCheck(self.changes, self.positions)
         layers = AnswerLayers(self.hot, self.store, check, self.stages, TTL_SECONDS, lambda: 0.0)
+        # what the dice of exploration show
+        self.thrown = 0.0
+        self.paraphrases = MemorySemanticStore()
+        self.semantic = SemanticHits(self.paraphrases, letters, analyse, TimeOrderedIds(), lambda: self.thrown)
         self.process = AnswerQuestionProcess(
-            maker, layers, SharedFlights(MemoryAnswerFlights()), lambda: self.bus, self.telemetry, self._note
+            maker,
+            layers,
+            SharedFlights(MemoryAnswerFlights()),
+            self.semantic,
+            lambda: self.bus,
+            self.telemetry,
+            self._note,
         )
         expansion = ExpandQueryProcess((), MemoryExpansions(), self.telemetry)
         retrieval = RetrieveContextProcess(expansion, lambda: self.bus, deadline_seconds=0.0)
@@ -212,6 +237,10 @@ class Stage:
 
     async def stream(self, query: AnswerQuestion, actor: Actor = ACTOR) -> list[AnswerPart]:
         return [part async for part in self.bus.stream(query, actor)]
+
+    def forget_evidence(self) -> None:
+        """Have the evidence read anew."""
+        self.semantic.forget()
 
     def forget(self) -> None:
         """Empty this process's memory."""

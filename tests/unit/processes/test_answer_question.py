@@ -413,3 +413,24 @@ async def test_another_model_behind_the_alias_is_another_question() -> None:
     parrot.identity = "another"
 
     assert (await stage.ask(question(model="parrot"))).cache == "miss"
+
+
+async def test_who_asks_after_a_change_does_not_get_what_is_being_made_from_before_it() -> None:
+    gate = asyncio.Event()
+    parrot = Parrot([gate, "Nine."])
+    stage = Stage(parrot=parrot)
+    query = question(model="parrot")
+    before = asyncio.create_task(stage.ask(query))
+    while not parrot.requests:
+        await asyncio.sleep(0)
+
+    change = LogPosition(7, 0)
+    await stage.store.collection_changed(ORG, "docs", change)
+    stage.positions.reach(change)
+    after = asyncio.create_task(stage.ask(query))
+    while len(parrot.requests) < 2:
+        await asyncio.sleep(0)
+    gate.set()
+
+    assert (await before).position < (await after).position
+    assert stage.shelf.searches == 2

@@ -55,6 +55,10 @@ class MemoryAnswers:
             return None
         return KeptAnswer(replace(entry.answer, age_seconds=age), entry.collection, entry.lexicon_epoch, self._reached)
 
+    async def changed(self, org_id: OrgId, collection: str) -> LogPosition:
+        """The newest change of a collection."""
+        return self._changed.get((org_id, collection), BEGINNING)
+
     async def invalidated(self, org_id: OrgId, key: str, within_seconds: float) -> Answer | None:
         """An answer that was invalidated at most so long ago."""
         row, at = self._dropped.get((org_id, key), (None, None))

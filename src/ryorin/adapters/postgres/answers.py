@@ -86,10 +86,11 @@ LOCK_COLLECTION = """
 SELECT transaction_id::text::bigint AS transaction_id, position FROM answer_collections
 WHERE org_id = %s AND collection = %s FOR SHARE
 """
-LAST_CHANGE = """
+LAST_CHANGE_SEEN = """
 SELECT transaction_id::text::bigint AS transaction_id, position FROM answer_collections
-WHERE org_id = %s AND collection = %s FOR UPDATE
+WHERE org_id = %s AND collection = %s
 """
+LAST_CHANGE = f"{LAST_CHANGE_SEEN} FOR UPDATE"
 KNOW_COLLECTION = """
 INSERT INTO answer_collections (org_id, collection, transaction_id, position) VALUES (%s, %s, '0', 0)
 ON CONFLICT DO NOTHING
@@ -154,6 +155,11 @@ class PostgresAnswerStore:
             return None
         valid_at = LogPosition(row["transaction_id"], row["position"])
         return KeptAnswer(_answer(row), row["collection"], row["lexicon_epoch"], valid_at)
+
+    async def changed(self, org_id: OrgId, collection: str) -> LogPosition:
+        """The newest change of a collection that the freshness projection has dealt with."""
+        row = await self._pool.fetch_one(LAST_CHANGE_SEEN, (org_id, collection))
+        return LogPosition(row["transaction_id"], row["position"]) if row else BEGINNING
 
     async def invalidated(self, org_id: OrgId, key: str, within_seconds: float) -> Answer | None:
         """An answer that was invalidated at most so long ago; those are kept for a day."""

@@ -17,6 +17,7 @@ from ryorin.adapters.postgres.answers import PostgresAnswerStore
 from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.committed_changes import PostgresCacheStages, PostgresCommittedChanges
 from ryorin.adapters.postgres.notifications import Channel
+from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.contexts.answers.accounting import Price
@@ -32,6 +33,7 @@ from ryorin.processes.freshness_check import FreshnessCheck
 from ryorin.processes.keep_answers_fresh import FOLLOWED
 from ryorin.processes.list_models import ListModelsProcess
 from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker
+from ryorin.processes.semantic_hits import Embed, SemanticHits
 from ryorin.processes.shared_flights import SharedFlights
 
 BUNDLED = "smollm2"
@@ -52,6 +54,8 @@ def answer_handlers(
     models: Mapping[str, ChatModel],
     bus: Callable[[], QueryBus],
     ledger: PostgresCacheLedger,
+    semantic: PostgresSemanticStore,
+    embed: Embed,
 ) -> tuple[dict[type[Query[Any]], Callable[[Any, Actor], Any]], AnswerQuestionProcess]:
     """The dispatch table of the answers context, and the process for streams."""
     hot = MemoryHotAnswers(settings.cache.l1_max_answers, settings.cache.l1_ttl_seconds)
@@ -68,8 +72,12 @@ def answer_handlers(
         PostgresCacheStages(base.pool),
         settings.cache.ttl_seconds,
         random.random,
+        settings.cache.semantic_bound if settings.cache.semantic else None,
     )
-    process = AnswerQuestionProcess(maker, layers, SharedFlights(flights), bus, base.telemetry, ledger.note)
+    paraphrases = SemanticHits(semantic, embed, analyse, base.ids, random.random)
+    process = AnswerQuestionProcess(
+        maker, layers, SharedFlights(flights), paraphrases, bus, base.telemetry, ledger.note
+    )
     views = [ModelView(EXTRACTIVE, "extractive", "ryorin"), ModelView(BUNDLED, "llamacpp", "ryorin")]
     views += [ModelView(alias, "openai_http", "configured") for alias in settings.models]
     provenance = ProvenanceQueries(PostgresAnswerLedger(base.pool))
@@ -79,6 +87,6 @@ def answer_handlers(
         ListModels: ListModelsProcess(views),
         GetProvenance: provenance.provenance,
         ListAnswersUsing: provenance.using,
-        **query_handlers(ledger, prices),
+        **query_handlers(ledger, prices, semantic, settings.cache.semantic_bound),
     }
     return handlers, process

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ryorin.contexts.answers.selection import Selection
+from ryorin.contexts.answers.semantic import JudgeSemanticHit
 from ryorin.kernel.messages import Command, Result, Scope
 
 
@@ -30,4 +31,4 @@ class FlushAnswers(Command):
         self.selection.validate()
 
 
-COMMANDS: tuple[type[Command], ...] = (FlushAnswers,)
+COMMANDS: tuple[type[Command], ...] = (FlushAnswers, JudgeSemanticHit)

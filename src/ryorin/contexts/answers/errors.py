@@ -11,6 +11,12 @@ class AnswerNotFound(NotFound):
     code = "answer_not_found"
 
 
+class HitNotFound(NotFound):
+    """No such semantic hit was given, or it was forgotten."""
+
+    code = "hit_not_found"
+
+
 class ModelNotFound(NotFound):
     """No such model is configured."""
 

@@ -31,7 +31,10 @@ from ryorin.contexts.answers.read.ports import (
     KeptAnswer,
 )
 from ryorin.contexts.answers.read.provenance import ProvenanceQueries
+from ryorin.contexts.answers.read.semantic import GivenHits, KnownQuestion, Learned, SemanticQueries, SemanticStore
+from ryorin.contexts.answers.semantic import GetSemanticReport, JudgeSemanticHit
 from ryorin.contexts.answers.write.flush_answers import FlushAnswersHandler
+from ryorin.contexts.answers.write.judge_hit import JudgeSemanticHitHandler
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
 
@@ -48,13 +51,17 @@ __all__ = [
     "Extract",
     "ExtractiveAnswerer",
     "Flight",
+    "GivenHits",
     "Heard",
     "HotAnswers",
     "KeptAnswer",
+    "KnownQuestion",
+    "Learned",
     "Likeness",
     "Observation",
     "Passage",
     "ProvenanceQueries",
+    "SemanticStore",
     "cache_key",
     "cite",
     "cited",
@@ -69,14 +76,18 @@ __all__ = [
 ]
 
 
-def command_handlers(ledger: CacheLedger) -> Mapping[type[Command], CommandHandler[Any, Any]]:
+def command_handlers(ledger: CacheLedger, semantic: SemanticStore) -> Mapping[type[Command], CommandHandler[Any, Any]]:
     """The write side's dispatch table."""
-    return {commands.FlushAnswers: FlushAnswersHandler(ledger)}
+    return {commands.FlushAnswers: FlushAnswersHandler(ledger), JudgeSemanticHit: JudgeSemanticHitHandler(semantic)}
 
 
 def query_handlers(
-    ledger: CacheLedger, prices: Mapping[str, Price]
+    ledger: CacheLedger, prices: Mapping[str, Price], semantic: SemanticStore, bound: float
 ) -> Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]:
-    """The read side's dispatch table for what the cache holds and saves."""
+    """The read side's dispatch table for what the cache holds and saves; `bound` is that of semantic hits."""
     cache = CacheQueries(ledger, prices)
-    return {accounting.GetCacheReport: cache.report, accounting.CountSelected: cache.count}
+    return {
+        accounting.GetCacheReport: cache.report,
+        accounting.CountSelected: cache.count,
+        GetSemanticReport: SemanticQueries(semantic, bound).report,
+    }

@@ -10,7 +10,7 @@ from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Query, Scope
 
 Role = Literal["system", "user", "assistant"]
-CacheLayer = Literal["l1", "l2", "revalidated", "stale", "miss", "bypass"]
+CacheLayer = Literal["l1", "l2", "revalidated", "semantic", "stale", "miss", "bypass"]
 Freshness = Literal["strict", "bounded", "ttl"]
 MAX_MESSAGES = 200
 MAX_MESSAGE_CHARACTERS = 200_000
@@ -57,13 +57,15 @@ class CacheOptions:
     """How fresh a cached answer must be (ADR-0011); None does as the collection has decided. Times in seconds.
 
     `ttl_seconds` is the greatest age that is served; `stale_while_revalidate_seconds` how long after its invalidation
-    an answer is served once more while it is made anew.
+    an answer is served once more while it is made anew; `semantic` whether answers to paraphrases may be given where
+    the evidence allows it (ADR-0014).
     """
 
     freshness: Freshness | None = None
     max_staleness_seconds: float | None = None
     stale_while_revalidate_seconds: float | None = None
     ttl_seconds: float | None = None
+    semantic: bool | None = None
 
     def validate(self) -> None:
         """Raise InvalidInput for a time out of its bounds."""
@@ -101,6 +103,16 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class SemanticMatch:
+    """The question whose cached answer was given: `predicted` is how likely it is right, `hit` names it in feedback."""
+
+    hit: str
+    question: str
+    cosine: float
+    predicted: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer. `stages` are milliseconds; `age_seconds` counts from its making when cached."""
 
@@ -118,6 +130,7 @@ class Answer:
     grounded: bool = False
     age_seconds: float = 0.0
     degraded: tuple[str, ...] = ()
+    semantic: SemanticMatch | None = None
 
 
 @dataclass(frozen=True, slots=True)

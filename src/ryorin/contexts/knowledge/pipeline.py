@@ -59,12 +59,18 @@ class AnswerStage:
 
 @dataclass(frozen=True, slots=True)
 class CacheStage:
-    """How fresh a cached answer must be where a request does not say (ADR-0011); times in seconds."""
+    """How fresh a cached answer must be where a request does not say (ADR-0011); times in seconds.
+
+    `semantic` allows answers to paraphrases, `semantic_bound` is the greatest share of questions that may be answered
+    wrongly so (ADR-0014).
+    """
 
     freshness: Freshness | None = None
     max_staleness_seconds: float | None = None
     stale_while_revalidate_seconds: float | None = None
     ttl_seconds: float | None = None
+    semantic: bool | None = None
+    semantic_bound: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,7 @@ class Pipeline:
         _within("cache.max_staleness_seconds", self.cache.max_staleness_seconds, 0, MAX_STALENESS_SECONDS)
         allowed = self.cache.stale_while_revalidate_seconds
         _within("cache.stale_while_revalidate_seconds", allowed, 0, MAX_REVALIDATE_SECONDS)
+        _within("cache.semantic_bound", self.cache.semantic_bound, 0.0001, 0.5)
         _within("cache.ttl_seconds", self.cache.ttl_seconds, 1, MAX_TTL_SECONDS)
 
 

@@ -67,6 +67,7 @@ def details(answer: Answer) -> dict[str, Any]:
         "extracted": answer.extracted,
         "grounded": answer.grounded,
         "degraded": list(answer.degraded),
+        **({"semantic": to_json(answer.semantic)} if answer.semantic else {}),
     }
 
 

@@ -44,6 +44,7 @@ class RyorinOptions(Struct, forbid_unknown_fields=True):
     max_staleness_seconds: float | None = None
     stale_while_revalidate_seconds: float | None = None
     ttl_seconds: float | None = None
+    semantic: bool | None = None
     consistency_token: str | None = None
     wait_seconds: Annotated[float, Meta(ge=0, le=60)] = 10.0
 
@@ -153,6 +154,7 @@ def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
             options.max_staleness_seconds,
             options.stale_while_revalidate_seconds,
             options.ttl_seconds,
+            options.semantic,
         ),
     )
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import ConfigDict
 
 from ryorin.contexts.answers.accounting import CountSelected, GetCacheReport
 from ryorin.contexts.answers.commands import FlushAnswers
 from ryorin.contexts.answers.selection import Selection
+from ryorin.contexts.answers.semantic import GetSemanticReport, JudgeSemanticHit
 from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
 from ryorin.entrypoints.rest.schemas import Body, Written
 from ryorin.kernel.codec import to_json
@@ -33,10 +34,33 @@ class SelectionBody(Body):
         return Selection(**self.model_dump())
 
 
+class FeedbackBody(Body):
+    """Whether the answer was right."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"right": False}]})
+
+    right: bool
+
+
+HitId = Annotated[str, Path(max_length=100, examples=["hit-01a1fde56945"])]
+
+
 @router.get("")
 async def report(caller: CallerNeeded, demand: DemandNeeded, days: int = 30) -> Any:
     """What the cache holds by collection, and how often each layer answered, with tokens and USD saved and spent."""
     return to_json(await caller.ask(GetCacheReport(days=days), demand))
+
+
+@router.get("/semantic")
+async def semantic(caller: CallerNeeded, demand: DemandNeeded) -> Any:
+    """How paraphrases fare in each collection: evidence, answers given from the cache, and what people said of them."""
+    return {"scopes": to_json(await caller.ask(GetSemanticReport(), demand))}
+
+
+@router.post("/semantic/{hit}/feedback")
+async def feedback(hit: HitId, body: FeedbackBody, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
+    """Say whether an answer that was given to a paraphrase was right."""
+    return Written(**await caller.send(JudgeSemanticHit(hit=hit, right=body.right), key))
 
 
 @router.post("/preview")

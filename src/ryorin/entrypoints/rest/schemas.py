@@ -92,12 +92,14 @@ class AnswerBody(Body):
 
 
 class CacheBody(Body):
-    """How fresh cached answers must be; times in seconds."""
+    """How fresh cached answers must be (times in seconds), and whether they may serve paraphrases."""
 
     freshness: Literal["strict", "bounded", "ttl"] | None = None
     max_staleness_seconds: float | None = None
     stale_while_revalidate_seconds: float | None = None
     ttl_seconds: float | None = None
+    semantic: bool | None = None
+    semantic_bound: float | None = None
 
 
 class PipelineBody(Body):

@@ -9,12 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ryorin.contexts.answers.domain.passages import is_japanese
-
-Analyser = Callable[[str], Sequence[str]]
 
 # how much of their words two questions share when another order of the same words is suspicious
 SAME_WORDS = 0.8
@@ -41,6 +38,7 @@ _POLITE = re.compile(r"(?:ません|ない)(?:でしょう)?か|かもしれ(?:�
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][A-Za-z0-9]+\b|\b[A-Z]{2,}[A-Z0-9]*\b")
 _KATAKANA = re.compile(r"[ァ-ヴー]{3,}")
 _QUOTED = re.compile(r"[「『\"“`]([^「」『』\"“”`]{1,60})[」』\"”`]")
+_WORD = re.compile(r"[a-z0-9]+|[一-龯々]+|[ァ-ヴー]+")
 # words whose two sides cannot be exchanged
 _DIRECTED = re.compile(
     r"\b(?:from|to|into|than|before|after|by|of|over|under|versus|vs)\b|から|より|へ|まで|に対|前に|後に|を",
@@ -78,7 +76,7 @@ class Differences:
         return tuple(name for name, holds in held.items() if holds)
 
 
-def differences(question: str, other: str, analyse: Analyser) -> Differences:
+def differences(question: str, other: str) -> Differences:
     """What sets two questions apart."""
     one, two = unicodedata.normalize("NFKC", question), unicodedata.normalize("NFKC", other)
     mine, theirs = _names(one), _names(two)
@@ -88,7 +86,7 @@ def differences(question: str, other: str, analyse: Analyser) -> Differences:
         negation=_negations(one) != _negations(two),
         names=mine != theirs,
         exchanged=bool(mine - theirs and theirs - mine),
-        direction=_exchanged(one, two, analyse),
+        direction=_exchanged(one, two),
     )
 
 
@@ -112,12 +110,17 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(name.lower().rstrip("s") for name in found if name != "I")
 
 
-def _exchanged(one: str, two: str, analyse: Analyser) -> bool:
+def _exchanged(one: str, two: str) -> bool:
     """Whether nearly the same words stand in another order around a word with a direction."""
     if not (_DIRECTED.search(one) and _DIRECTED.search(two)):
         return False
-    mine, theirs = list(dict.fromkeys(analyse(one))), list(dict.fromkeys(analyse(two)))
+    mine, theirs = _words(one), _words(two)
     shared = set(mine) & set(theirs)
     if not shared or len(shared) < SAME_WORDS * len({*mine, *theirs}):
         return False
-    return [term for term in mine if term in shared] != [term for term in theirs if term in shared]
+    return [word for word in mine if word in shared] != [word for word in theirs if word in shared]
+
+
+def _words(text: str) -> list[str]:
+    """Words that mean something by themselves, each once, in their order; of Japanese what is not hiragana."""
+    return list(dict.fromkeys(_WORD.findall(text.lower())))

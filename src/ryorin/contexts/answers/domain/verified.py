@@ -11,15 +11,16 @@ of all questions that are answered wrongly from the cache. ADR-0014.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ryorin.contexts.answers.domain.guards import Analyser, Differences
+from ryorin.contexts.answers.domain.guards import Differences
 
 Floats = NDArray[np.float64]
+Analyser = Callable[[str], Sequence[str]]
 
 # an entry decides by its own observations from so many on
 OWN_OBSERVATIONS = 6
@@ -38,7 +39,9 @@ STEP = 10
 MIN_OBSERVATIONS = 60
 RIDGE = 1.0
 # a logistic curve over cosines is steep: what one observation more or less may make of it is held back by this
-OWN_RIDGE = 0.01
+OWN_RIDGE = 0.5
+# cosines that matter lie around and within these
+MIDDLE, SPREAD = 0.8, 0.05
 EPSILONS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
@@ -118,13 +121,14 @@ def explore_probability(observations: Sequence[tuple[float, bool]], similarity: 
 
 def _own_curve(seen: Floats, right: Floats) -> tuple[float, float, float]:
     """Steepness and threshold of the logistic curve that fits best, and the threshold's standard error."""
-    matrix = np.column_stack([np.ones_like(seen), seen])
+    matrix = np.column_stack([np.ones_like(seen), (seen - MIDDLE) / SPREAD])
     weights, covariance = _fit(matrix, right, np.array([OWN_RIDGE, OWN_RIDGE]))
     steepness = max(1e-3, float(weights[1]))
     threshold = -float(weights[0]) / steepness
     # delta method: threshold = -w0 / w1
     slope = np.array([-1 / steepness, float(weights[0]) / steepness**2])
-    return steepness, threshold, math.sqrt(max(0.0, float(slope @ covariance @ slope)))
+    error = math.sqrt(max(0.0, float(slope @ covariance @ slope)))
+    return steepness / SPREAD, MIDDLE + SPREAD * threshold, SPREAD * error
 
 
 def _fit(matrix: Floats, right: Floats, ridge: Floats, rounds: int = 25) -> tuple[Floats, Floats]:

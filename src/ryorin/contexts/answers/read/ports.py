@@ -93,6 +93,10 @@ class AnswerStore(Protocol):
         """A valid answer; `settled` wants to be sure that no change of the index is still to be looked at."""
         ...
 
+    async def changed(self, org_id: OrgId, collection: str) -> LogPosition:
+        """The newest change of a collection that the freshness projection has dealt with."""
+        ...
+
     async def invalidated(self, org_id: OrgId, key: str, within_seconds: float) -> Answer | None:
         """An answer that was invalidated at most so long ago."""
         ...
