@@ -41,6 +41,7 @@ class Load:
     rounds: int
     seconds: float
     alone: int
+    install: bool = True
 
 
 @dataclass(slots=True)
@@ -177,7 +178,7 @@ def figures_of(direct: Side, side: Side, other: Side) -> dict[str, float]:
 async def run(load: Load) -> None:
     """Measure and report."""
     machine = Machine()
-    with UpstreamProcess(PIECES) as upstream, LiteLlmProxy(upstream.base_url) as proxy:
+    with UpstreamProcess(PIECES) as upstream, LiteLlmProxy(upstream.base_url, load.install) as proxy:
         environment = {"RYORIN_MODELS__MOCK__BASE_URL": upstream.base_url, "RYORIN_MODELS__MOCK__MODEL": MODEL}
         with ServerProcess(None, "ryorin.bootstrap.cli", **environment) as server:
             direct = Side("upstream", upstream.base_url.removesuffix("/v1") + PATH)
@@ -208,7 +209,7 @@ def main() -> None:
     """Parse arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round, for correctness only")
-    load = Load(1, 0.3, 10) if parser.parse_args().quick else Load(4, 2.0, 200)
+    load = Load(1, 0.3, 10, install=False) if parser.parse_args().quick else Load(4, 2.0, 200)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(load))
 

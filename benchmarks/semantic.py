@@ -148,9 +148,8 @@ def best_fixed(pairs: Sequence[Pair], error: float) -> Outcome:
     return best
 
 
-def gptcache(pairs: Sequence[Pair], vectors: dict[str, Any]) -> Outcome:
+def gptcache(pairs: Sequence[Pair], vectors: dict[str, Any], python: Path) -> Outcome:
     """GPTCache in its own environment: each question is put and asked in a cache that holds all cached questions."""
-    python = python_with("gptcache", *PEER)
     texts = sorted({text for pair in pairs for text in (pair.cached, pair.asked)})
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder) / "vectors.npy", np.stack([vectors[text] for text in texts]).astype(np.float32))
@@ -171,6 +170,7 @@ def gptcache(pairs: Sequence[Pair], vectors: dict[str, Any]) -> Outcome:
 def run(quick: bool) -> None:
     """All sets."""
     machine, data = Machine(), data_folder()
+    python = python_with("gptcache", *PEER, install=not quick)
     figures: dict[str, float] = {}
     baseline: dict[str, float] = {}
     uppers, ours, best = [], 0.0, 0.0
@@ -195,7 +195,7 @@ def run(quick: bool) -> None:
                 say(f"{label}: {outcome} beside {equal}")
             for threshold in FIXED:
                 baseline |= fixed(judged, threshold).figures(f"{name}_fixed_{threshold:g}".replace(".", "_"))
-            baseline |= gptcache(judged, vectors).figures(f"{name}_gptcache")
+            baseline |= gptcache(judged, vectors, python).figures(f"{name}_gptcache")
     figures = {
         "false_hit_rate_upper": round(max(uppers), 5),
         "hit_rate_ratio_to_fixed": round(ours / max(1, best), 3),

@@ -32,8 +32,8 @@ litellm_settings:
 class LiteLlmProxy:
     """One worker of the proxy in a process of its own."""
 
-    def __init__(self, upstream: str) -> None:
-        self._python = python_with("litellm", REQUIREMENT)
+    def __init__(self, upstream: str, install: bool = True) -> None:
+        self._python = python_with("litellm", REQUIREMENT, install=install)
         self._folder = tempfile.TemporaryDirectory(prefix="litellm-")
         self._upstream = upstream
         self._process: subprocess.Popen[bytes] | None = None

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 NO_DATA = 3
-NEVER = ("token_missed", "underfilled", "errors", "half_filled")
+NEVER = ("token_missed", "underfilled", "errors", "half_filled", "stale_hits")
 PROMISED = {
     "retrieval": {"p50_ms", "p95_ms", "recall_at_10", "p50_ratio_to_raw", "p50_ms_1v", "p50_ms_4v"},
     "quality": {
@@ -36,6 +36,9 @@ PROMISED = {
     "move_index": {"queries", "errors", "half_filled", "written"},
     "retrieval_total": {"cold_p50_ms", "cold_p99_ms", "warm_p50_ms", "warm_p99_ms", "ja_expanded_over_alone_low"},
     "freshness_cost": {"invalidation_s", "invalidated", "reads_p99_ratio"},
+    "freshness": {"stale_hits", "hits", "kept_of_oracle", "kept_of_ttl_3600"},
+    "semantic": {"false_hit_rate_upper", "hit_rate_ratio_to_fixed"},
+    "gateway": {"rps_ratio_to_litellm", "added_latency_ratio_to_litellm", "memory_mb", "first_word_p50_ms"},
     "filters": {"min_recall_at_10", "underfilled"},
 }
 

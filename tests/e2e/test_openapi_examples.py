@@ -30,6 +30,8 @@ REFUSED = {
     # the command of the example has succeeded: there is nothing to mend
     "post /api/v1/commands/{command}/retry": (409,),
     "post /api/v1/commands/{command}/discard": (409,),
+    # nothing was answered with another question's answer
+    "post /api/v1/cache/semantic/{hit}/feedback": (404,),
     # the key of the example may only read
     "delete /api/v1/keys/{prefix}": (403,),
 }
