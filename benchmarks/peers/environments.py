@@ -30,7 +30,7 @@ def python_with(name: str, *requirements: str, install: bool = True) -> Path:
     try:
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         command = [str(python), "-m", "pip", "install", "--quiet", *requirements]
-        subprocess.run(install, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except subprocess.CalledProcessError as error:
         say(f"{', '.join(requirements)} cannot be installed ({error}); this benchmark compares with it")
         sys.exit(3)
