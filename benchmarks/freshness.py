@@ -373,7 +373,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few operations on few documents, for correctness only")
     parser.add_argument("--operations", type=int, default=OPERATIONS)
     given = parser.parse_args()
-    asyncio.run(run(200, 0.04) if given.quick else run(given.operations, 1.0))
+    asyncio.run(run(120, 0.02) if given.quick else run(given.operations, 1.0))
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ class AnswerQuestionProcess:
                 answer = part.answer
                 yield part
         if considered is not None and answer is not None:
-            await self._semantic.learn(key, considered, actor, query.question, answer)
+            await self._learn(key, considered, actor, query, answer)
 
     async def _considered(
         self, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, rules: CacheRules
@@ -165,14 +165,26 @@ class AnswerQuestionProcess:
             return None
         # what is given to a paraphrase is as fresh as what is given to the question itself
         identity = self._maker.identity(query.model)
-        return await self._semantic.consider(
-            query,
-            actor,
-            identity,
-            retrieved.passages,
-            rules.semantic_bound,
-            lambda key: self._layers.fresh(key, rules, actor),
-        )
+        try:
+            return await self._semantic.consider(
+                query,
+                actor,
+                identity,
+                retrieved.passages,
+                rules.semantic_bound,
+                lambda key: self._layers.fresh(key, rules, actor),
+            )
+        except Unavailable:
+            self._telemetry.count("ryorin_cache_failures_total", operation="consider a paraphrase")
+            return None
+
+    async def _learn(
+        self, key: str, considered: Considered, actor: Actor, query: AnswerQuestion, answer: Answer
+    ) -> None:
+        try:
+            await self._semantic.learn(key, considered, actor, query.question, answer)
+        except Unavailable:
+            self._telemetry.count("ryorin_cache_failures_total", operation="learn from a paraphrase")
 
     async def _kept_parts(
         self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, rules: CacheRules
