@@ -70,16 +70,26 @@ class PostgresAnswerFlights:
     async def board(self, org_id: OrgId, key: str) -> Flight:
         """Lead the flight of a key, or follow the one under way."""
         flight = self._new_id()
-        parameters = {"org_id": org_id, "key": key, "flight": flight, "lease": LEASE_SECONDS}
+        # before the row can be seen: who follows tells so only once
         self._followed[flight] = asyncio.Event()
+        try:
+            boarded = await self._boarded(org_id, key, flight)
+        except BaseException:
+            del self._followed[flight]
+            raise
+        if not boarded.led:
+            del self._followed[flight]
+            self._news.setdefault(boarded.id, asyncio.Event())
+        return boarded
+
+    async def _boarded(self, org_id: OrgId, key: str, flight: UUID) -> Flight:
+        parameters = {"org_id": org_id, "key": key, "flight": flight, "lease": LEASE_SECONDS}
         while True:
             async with self._pool.connection() as connection:
                 if boarded := await (await connection.execute(BOARD, parameters)).fetchone():
                     return Flight(org_id, key, flight, led=True, late=boarded["late"])
                 other = await (await connection.execute(UNDER_WAY, (org_id, key))).fetchone()
             if other is not None:
-                del self._followed[flight]
-                self._news.setdefault(other["flight"], asyncio.Event())
                 return Flight(org_id, key, other["flight"], led=False)
 
     async def renew(self, flight: Flight) -> None:
