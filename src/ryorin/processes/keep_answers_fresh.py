@@ -51,6 +51,9 @@ class ChangedChunks(Protocol):
 
 # outlines held in memory, about 2 kB each with one wording
 MAX_OUTLINES = 300_000
+# answers of a batch of changes that are judged in full: that takes some 3 ms for each, in which strict hits wait, and
+# what is ended wrongly costs a retrieval if it is asked for again (ADR-0013)
+MAX_JUDGED = 100
 # replaced ones that may take room beyond as many as are alive
 MAX_DEAD = 10_000
 
@@ -143,7 +146,9 @@ class FreshnessProjection:
             for key in look.named:
                 named.setdefault(key, number)
         unsure = {key for key in named if index.unsure(key)}
-        kept = await rows.probes(org_id, sorted(named.keys() - unsure))
+        judged = sorted(named.keys() - unsure)
+        unsure.update(judged[MAX_JUDGED:])
+        kept = await rows.probes(org_id, judged[:MAX_JUDGED])
         probes = {entry.key: decode_probe(entry.probe) for entry in kept}
         stale = unsure | {key for key, probe in probes.items() if _changed_for(key, probe, changes, looks)}
         index.distrust(probes.keys() - stale)
