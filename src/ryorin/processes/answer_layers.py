@@ -58,7 +58,8 @@ class AnswerLayers:
         stages: CacheStages,
         ttl_seconds: float,
         dice: Callable[[], float],
-        semantic_bound: float | None = None,
+        semantic: bool = False,
+        semantic_bound: float = SEMANTIC_BOUND,
     ) -> None:
         self._hot = hot
         self._store = store
@@ -66,7 +67,8 @@ class AnswerLayers:
         self._stages = stages
         self._ttl_seconds = ttl_seconds
         self._dice = dice
-        # as for a collection that decides nothing: None, unless answers to paraphrases are wanted everywhere
+        # for whoever does not say: whether paraphrases may be answered, and with which bound
+        self._semantic = semantic
         self._semantic_bound = semantic_bound
 
     async def rules(self, query: AnswerQuestion, actor: Actor) -> CacheRules:
@@ -83,9 +85,8 @@ class AnswerLayers:
         )
 
     def _bound(self, wanted: bool | None, own: float | None) -> float | None:
-        if wanted is False or (wanted is None and self._semantic_bound is None):
-            return None
-        return own or self._semantic_bound or SEMANTIC_BOUND
+        allowed = self._semantic if wanted is None else wanted
+        return (own or self._semantic_bound) if allowed else None
 
     async def fresh(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
         """An answer as fresh as the rules want it."""

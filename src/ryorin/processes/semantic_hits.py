@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
@@ -157,10 +158,12 @@ class SemanticHits:
             self._known.put(place, knowledge)
         if monotonic() - knowledge.read_at >= LEARN_SECONDS:
             knowledge.read_at = monotonic()
-            for one in await self._store.learned(org_id, scope, knowledge.after):
+            learned = await self._store.learned(org_id, scope, knowledge.after)
+            for one in learned:
                 knowledge.after = one.number
                 knowledge.own[one.key].append((one.observation.likeness.cosine, one.observation.right))
-                knowledge.evidence.learn(one.observation)
+            # fitting a model to thousands takes long enough to hold up everyone else on the loop
+            await asyncio.to_thread(knowledge.evidence.learn, *(one.observation for one in learned))
         return knowledge
 
     def _allowed(self, knowledge: _Knowledge, candidate: Candidate, bound: float) -> bool:

@@ -199,8 +199,8 @@ class Stage:
         extractive = ExtractiveAnswerer(split_sentences, analyse)
         maker = AnswerMaker(models, extractive, self.positions, self.clock, TimeOrderedIds())
         self.changes, self.stages = Changes(), Stages()
-        check = FreshnessCheck(self.changes, self.positions)
-        layers = AnswerLayers(self.hot, self.store, check, self.stages, TTL_SECONDS, lambda: 0.0)
+        self.check = FreshnessCheck(self.changes, self.positions)
+        layers = AnswerLayers(self.hot, self.store, self.check, self.stages, TTL_SECONDS, lambda: 0.0)
         # what the dice of exploration show
         self.thrown = 0.0
         self.paraphrases = MemorySemanticStore()

@@ -9,8 +9,10 @@ from ryorin.contexts.answers.domain.verified import Likeness, Observation
 from ryorin.contexts.answers.module import ChatDelta, ChatRequest, Evidence, SemanticQueries
 from ryorin.contexts.answers.queries import AnswerQuestion, CacheOptions
 from ryorin.contexts.answers.semantic import GetSemanticReport
+from ryorin.contexts.knowledge.pipeline import CacheStage
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import OrgId
+from ryorin.processes.answer_layers import AnswerLayers
 from tests.unit.processes.stage import ACTOR, ORG, Parrot, Stage, question
 
 OPEN = "When does the Tokyo office open?"
@@ -146,3 +148,14 @@ async def test_evidence_of_a_stricter_bound_is_evidence_of_its_own() -> None:
         evidence.learn(Observation(Likeness(0.9, 0.8, 1.0, 1.0, False, False), right=number % 2 == 0))
 
     assert evidence.threshold is None
+
+
+async def test_the_servers_bound_holds_for_whoever_wants_paraphrases_and_names_none() -> None:
+    stage = Stage(subject=Subject())
+    layers = AnswerLayers(stage.hot, stage.store, stage.check, stage.stages, 60, lambda: 0.0, semantic_bound=0.002)
+
+    wanted, silent = await layers.rules(asks(OPEN), ACTOR), await layers.rules(asks(OPEN, None), ACTOR)
+    stage.stages.stage = CacheStage(semantic=True, semantic_bound=0.05)
+    own = await layers.rules(asks(OPEN, None), ACTOR)
+
+    assert (wanted.semantic_bound, silent.semantic_bound, own.semantic_bound) == (0.002, None, 0.05)

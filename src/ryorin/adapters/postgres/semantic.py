@@ -92,7 +92,7 @@ class PostgresSemanticStore:
         await self._pool.execute(GIVEN, (org_id, scope, key, hit, Jsonb(to_json(likeness))))
 
     async def judge(self, org_id: OrgId, hit: str, right: bool) -> bool:
-        """Take a judgement; the first of a wrong hit is an observation, though none that stands for all."""
+        """Take a judgement; one that is new is an observation, though none that stands for all."""
         async with self._pool.transaction() as connection:
             rows = await rows_of(connection, HIT, (org_id, hit))
             if not rows:

@@ -72,7 +72,8 @@ def answer_handlers(
         PostgresCacheStages(base.pool),
         settings.cache.ttl_seconds,
         random.random,
-        settings.cache.semantic_bound if settings.cache.semantic else None,
+        settings.cache.semantic,
+        settings.cache.semantic_bound,
     )
     paraphrases = SemanticHits(semantic, embed, analyse, base.ids, random.random)
     process = AnswerQuestionProcess(

@@ -165,9 +165,9 @@ class Evidence:
             return 0.0
         return _logistic(float(np.dot(self.weights, one.features)))
 
-    def learn(self, observation: Observation) -> None:
-        """Take an outcome in; the model is fitted anew when there are a tenth more."""
-        self.observations.append(observation)
+    def learn(self, *observations: Observation) -> None:
+        """Take outcomes in; the model is fitted anew, once for all of them, when there are a tenth more."""
+        self.observations.extend(observations)
         if len(self.observations) >= max(MIN_OBSERVATIONS, 1.1 * self._fitted):
             self.refit()
 

@@ -65,7 +65,7 @@ class SemanticStore(Protocol):
         ...
 
     async def judge(self, org_id: OrgId, hit: str, right: bool) -> bool:
-        """Take a person's judgement, once for each hit; a wrong hit is an observation too. False: no such hit."""
+        """Take a person's judgement; one that is new is an observation too. False: no such hit."""
         ...
 
     async def hits(self, org_id: OrgId) -> Sequence[GivenHits]:
