@@ -33,7 +33,7 @@ from ryorin.adapters.postgres.projections import PostgresProjectionStore, Schema
 from ryorin.adapters.postgres.search_tables import search_schema
 from ryorin.bootstrap.wiring.projections import SEARCH_BATCH
 from ryorin.contexts.answers.queries import FRESHNESS_MODEL, Answer, Usage
-from ryorin.contexts.knowledge.events import DocumentVersionIndexed
+from ryorin.contexts.knowledge.events import DocumentShared, DocumentVersionIndexed
 from ryorin.contexts.knowledge.probe import Newcomer, would_change
 from ryorin.contexts.knowledge.queries import SEARCH_MODEL, Candidate, ContextProbe, SearchFilter
 from ryorin.kernel.codec import to_json
@@ -62,7 +62,7 @@ class MadeUpChunks:
 
     newcomers_of: dict[str, list[Newcomer]]
 
-    async def newcomers(self, org_id: OrgId, event: DocumentVersionIndexed) -> Sequence[Newcomer]:
+    async def newcomers(self, org_id: OrgId, event: DocumentVersionIndexed | DocumentShared) -> Sequence[Newcomer]:
         return self.newcomers_of[event.document]
 
 

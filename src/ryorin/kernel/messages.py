@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar, Generic, NewType, TypeVar
 from uuid import UUID
@@ -33,17 +34,36 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+# all who may read in an organisation at all
+EVERYONE = "*"
+# what a document may be read by, or an actor reads as; None: reads everything
+Readers = tuple[str, ...] | None
+
+
+def may_read(actor: Readers, document: Iterable[str]) -> bool:
+    """Whether one of an actor's readers is among a document's."""
+    return actor is None or not set(actor).isdisjoint(document)
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, in which organisation, with which scopes."""
+    """Who acts, in which organisation, with which scopes; and as whom documents are read (ADR-0015).
+
+    `readers` are sorted: `*`, and `user:NAME` and `group:NAME` of the credential; None reads everything.
+    """
 
     org_id: OrgId
     principal_id: str
     scopes: frozenset[str]
+    readers: Readers = (EVERYONE,)
 
     def may(self, scope: str) -> bool:
         """Tell whether this actor's credential contains `scope`."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    def reading_as(self, readers: Readers) -> Actor:
+        """The same, with other readers."""
+        return replace(self, readers=readers)
 
 
 class Result:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ryorin.contexts.answers.module import AnswerStore, CachedAnswer, HotAnswers, KeptAnswer, context_digest
+from ryorin.contexts.answers.module import AnswerStore, Audiences, CachedAnswer, HotAnswers, KeptAnswer, context_digest
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, Freshness
 from ryorin.contexts.knowledge.pipeline import CacheStage
 from ryorin.kernel.events import BEGINNING, LogPosition
-from ryorin.kernel.messages import Actor, OrgId
+from ryorin.kernel.messages import EVERYONE, Actor, OrgId
 from ryorin.processes.answer_provenance import provenance_of
 from ryorin.processes.freshness_check import FreshnessCheck
 from ryorin.processes.make_answer import Retrieved
@@ -47,6 +47,15 @@ class CacheRules:
         return None if answer is None or (self.ttl is not None and answer.age_seconds > self.ttl) else answer
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, reading no more than what answers are kept for; and whether every change that matters is known."""
+
+    actor: Actor
+    rules: CacheRules
+    verified: bool
+
+
 class AnswerLayers:
     """L1 and L2 behind one rule."""
 
@@ -58,6 +67,7 @@ class AnswerLayers:
         stages: CacheStages,
         ttl_seconds: float,
         dice: Callable[[], float],
+        audiences: Audiences,
         semantic: bool = False,
         semantic_bound: float = SEMANTIC_BOUND,
     ) -> None:
@@ -67,11 +77,34 @@ class AnswerLayers:
         self._stages = stages
         self._ttl_seconds = ttl_seconds
         self._dice = dice
+        self._audiences = audiences
         # for whoever does not say: whether paraphrases may be answered, and with which bound
         self._semantic = semantic
         self._semantic_bound = semantic_bound
 
-    async def rules(self, query: AnswerQuestion, actor: Actor) -> CacheRules:
+    async def asked(self, query: AnswerQuestion, actor: Actor) -> Asked:
+        """As whom a question is asked, and by what rules it may be answered.
+
+        Who asks reads as what matters in the collection (ADR-0015): all who may read the same share their answers.
+        Where not everyone may read everything, the rules are strict. Raises Unavailable when nobody knows who may.
+        """
+        rules = await self._rules(query, actor)
+        if rules.collection is None:
+            return Asked(actor, rules, verified=True)
+        # in this order: what is remembered of readers is as new as the invalidations that the check waits for
+        verified = await self._verified(rules, actor)
+        named = await self._audiences.named(actor.org_id, rules.collection)
+        if named is None:
+            return Asked(actor.reading_as((EVERYONE,)), rules, verified)
+        if rules.freshness != "strict":
+            rules = replace(rules, freshness="strict")
+            verified = await self._verified(rules, actor)
+        asker = actor
+        if actor.readers is not None:
+            asker = actor.reading_as(tuple(sorted({EVERYONE, *named.intersection(actor.readers)})))
+        return Asked(asker, replace(rules, stale_while_revalidate=0.0), verified)
+
+    async def _rules(self, query: AnswerQuestion, actor: Actor) -> CacheRules:
         """What the request wants, else its collection, else strict."""
         wish, collection = query.cache, query.grounding.collection if query.grounding else None
         stage = await self._stages.of(actor.org_id, collection) if collection is not None else CacheStage()
@@ -90,8 +123,10 @@ class AnswerLayers:
 
     async def fresh(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
         """An answer as fresh as the rules want it."""
-        if not await self._verified(rules, actor):
-            return None
+        return await self.held(key, rules, actor) if await self._verified(rules, actor) else None
+
+    async def held(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
+        """As `fresh`, of a question whose rules were verified just now."""
         # an answer without documents depends on no change that a cut-off process could miss
         if rules.freshness != "strict" or rules.collection is None or self._hot.connected:
             hot = rules.young(self._hot.get(actor.org_id, key))

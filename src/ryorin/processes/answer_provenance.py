@@ -19,7 +19,8 @@ def provenance_of(query: AnswerQuestion, result: SearchResult | None) -> Provena
     context = tuple(
         ContextChunk(hit.chunk_id, hit.document, hit.version, hit.ordinal, round(hit.score, 6)) for hit in result.hits
     )
-    return Provenance(context, _bounds(result.probe), result.probe.pool or result.probe.top_k, request, scopes)
+    probe = result.probe
+    return Provenance(context, _bounds(probe), probe.pool or probe.top_k, request, scopes, probe.readers)
 
 
 def _bounds(probe: ContextProbe) -> tuple[ProbeBound, ...]:

@@ -16,7 +16,7 @@ from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, OrgId
 from ryorin.kernel.ports import Telemetry
-from ryorin.processes.answer_layers import AnswerLayers, CacheRules
+from ryorin.processes.answer_layers import AnswerLayers, Asked, CacheRules
 from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker, Retrieved
 from ryorin.processes.semantic_hits import Considered, SemanticHits
 from ryorin.processes.shared_flights import SharedFlights
@@ -76,8 +76,10 @@ class AnswerQuestionProcess:
                     yield part
             return
         started = perf_counter()
-        key, rules = cache_key(query, actor, self._maker.identity(query.model)), await self._layers.rules(query, actor)
-        found = await self._kept(key, query, actor, rules)
+        asked = await self._layers.asked(query, actor)
+        actor, rules = asked.actor, asked.rules
+        key = cache_key(query, actor, self._maker.identity(query.model))
+        found = await self._kept(key, query, asked)
         if found is not None:
             self._count(query, actor, found)
             stages = {"cache": round((perf_counter() - started) * 1000, 3)}
@@ -90,9 +92,10 @@ class AnswerQuestionProcess:
                 self._count(query, actor, part.answer)
                 yield part
 
-    async def _kept(self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules) -> Answer | None:
+    async def _kept(self, key: str, query: AnswerQuestion, asked: Asked) -> Answer | None:
+        actor, rules = asked.actor, asked.rules
         try:
-            found = await self._layers.fresh(key, rules, actor)
+            found = await self._layers.held(key, rules, actor) if asked.verified else None
             if found is None:
                 found = await self._layers.stale(key, rules, actor)
                 if found is not None:

@@ -117,5 +117,7 @@ def _note(link: Link, *, ok: bool) -> None:
 
 def _key(query: ExpandQuery, actor: Actor) -> str:
     text = " ".join(unicodedata.normalize("NFKC", query.text).casefold().split())
-    parts = (actor.org_id, query.collection or "", str(query.japanese_count), str(query.english_count), text)
+    # feedback expands by documents: nobody is told words of one that only others may read
+    readers = "all" if actor.readers is None else "\x1e".join(actor.readers)
+    parts = (actor.org_id, readers, query.collection or "", str(query.japanese_count), str(query.english_count), text)
     return "\x1f".join(parts)

@@ -16,6 +16,7 @@ from ryorin.contexts.knowledge.events import (
     CollectionDeleted,
     DocumentDeleted,
     DocumentDescribed,
+    DocumentShared,
     DocumentTagged,
     DocumentVersionIndexed,
     IndexMoved,
@@ -24,7 +25,7 @@ from ryorin.contexts.knowledge.probe import Newcomer, context_documents, would_c
 from ryorin.contexts.knowledge.queries import ContextProbe
 from ryorin.contexts.knowledge.reverse_search import Change, Look, ReverseIndex
 from ryorin.kernel.events import BEGINNING, LogPosition, RecordedEvent
-from ryorin.kernel.messages import OrgId
+from ryorin.kernel.messages import EVERYONE, OrgId
 from ryorin.processes.probe_codec import decode_outline, decode_probe
 
 # the types of all events that a cached answer may depend on
@@ -38,15 +39,16 @@ FOLLOWED = tuple(
         DocumentVersionIndexed,
         DocumentDescribed,
         DocumentTagged,
+        DocumentShared,
         DocumentDeleted,
     )
 )
 
 
 class ChangedChunks(Protocol):
-    """The chunks of an indexed version, as a search would meet them."""
+    """The chunks of a document's current version, as a search would meet them."""
 
-    async def newcomers(self, org_id: OrgId, event: DocumentVersionIndexed) -> Sequence[Newcomer]: ...
+    async def newcomers(self, org_id: OrgId, event: DocumentVersionIndexed | DocumentShared) -> Sequence[Newcomer]: ...
 
 
 # outlines held in memory, about 2 kB each with one wording
@@ -111,6 +113,7 @@ class FreshnessProjection:
                 pending = []
             if changed is not None:
                 pending.append(changed)
+                await self._restricted(recorded, rows)
             else:
                 await self._other(recorded, rows)
         if pending:
@@ -118,12 +121,18 @@ class FreshnessProjection:
 
     async def _change(self, recorded: RecordedEvent) -> _Changed | None:
         match recorded.event:
-            case DocumentVersionIndexed() as event:
+            case DocumentVersionIndexed() | DocumentShared() as event:
                 newcomers = await self._chunks.newcomers(recorded.stream.org_id, event)
                 return _Changed(recorded, event.collection, event.document, newcomers)
             case DocumentDeleted() as event:
                 return _Changed(recorded, event.collection, event.document, ())
         return None
+
+    async def _restricted(self, recorded: RecordedEvent, rows: AnswerRows) -> None:
+        """From here on readers matter in a collection of which not everyone may read everything."""
+        event = recorded.event
+        if isinstance(event, (DocumentVersionIndexed, DocumentShared)) and EVERYONE not in event.readers:
+            await rows.restricted(recorded.stream.org_id, event.collection, event.readers)
 
     async def _other(self, recorded: RecordedEvent, rows: AnswerRows) -> None:
         org_id, position = recorded.stream.org_id, recorded.position

@@ -200,7 +200,7 @@ class Stage:
         maker = AnswerMaker(models, extractive, self.positions, self.clock, TimeOrderedIds())
         self.changes, self.stages = Changes(), Stages()
         self.check = FreshnessCheck(self.changes, self.positions)
-        layers = AnswerLayers(self.hot, self.store, self.check, self.stages, TTL_SECONDS, lambda: 0.0)
+        layers = AnswerLayers(self.hot, self.store, self.check, self.stages, TTL_SECONDS, lambda: 0.0, self.store)
         # what the dice of exploration show
         self.thrown = 0.0
         self.paraphrases = MemorySemanticStore()

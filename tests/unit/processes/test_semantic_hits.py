@@ -152,10 +152,13 @@ async def test_evidence_of_a_stricter_bound_is_evidence_of_its_own() -> None:
 
 async def test_the_servers_bound_holds_for_whoever_wants_paraphrases_and_names_none() -> None:
     stage = Stage(subject=Subject())
-    layers = AnswerLayers(stage.hot, stage.store, stage.check, stage.stages, 60, lambda: 0.0, semantic_bound=0.002)
+    layers = AnswerLayers(
+        stage.hot, stage.store, stage.check, stage.stages, 60, lambda: 0.0, stage.store, semantic_bound=0.002
+    )
 
-    wanted, silent = await layers.rules(asks(OPEN), ACTOR), await layers.rules(asks(OPEN, None), ACTOR)
+    wanted = (await layers.asked(asks(OPEN), ACTOR)).rules
+    silent = (await layers.asked(asks(OPEN, None), ACTOR)).rules
     stage.stages.stage = CacheStage(semantic=True, semantic_bound=0.05)
-    own = await layers.rules(asks(OPEN, None), ACTOR)
+    own = (await layers.asked(asks(OPEN, None), ACTOR)).rules
 
     assert (wanted.semantic_bound, silent.semantic_bound, own.semantic_bound) == (0.002, None, 0.05)

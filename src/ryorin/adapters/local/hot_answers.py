@@ -65,6 +65,8 @@ class MemoryHotAnswers:
     def told(self, payload: str) -> None:
         """Take a notification: `kind US org US what US position or epoch`, as PostgreSQL's adapter sends it."""
         kind, org_id, what, when = payload.split("\x1f")
+        if kind == "readers":
+            return
         if kind == "key":
             self._answers.pop((org_id, what), None)
             self._remember((org_id, what), LogPosition.parse(when))

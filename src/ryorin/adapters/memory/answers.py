@@ -41,6 +41,7 @@ class MemoryAnswers:
         self._rows: dict[tuple[OrgId, str], _Row] = {}
         self._dropped: dict[tuple[OrgId, str], tuple[_Row, datetime]] = {}
         self._changed: dict[tuple[OrgId, str], LogPosition] = {}
+        self._named: dict[tuple[OrgId, str], frozenset[str]] = {}
         self._reached = BEGINNING
         self._sequences = count(1)
         self.reasons: dict[str, str] = {}
@@ -151,6 +152,14 @@ class MemoryAnswers:
                 self._rows.pop((org, key), None)
                 self._dropped.pop((org, key), None)
                 self._tell(f"key\x1f{org_id}\x1f{key}\x1f{position}")
+
+    async def restricted(self, org_id: OrgId, collection: str, readers: Sequence[str]) -> None:
+        """Add readers to those of the collection."""
+        self._named[org_id, collection] = self._named.get((org_id, collection), frozenset()) | {*readers}
+
+    async def named(self, org_id: OrgId, collection: str) -> frozenset[str] | None:
+        """Readers of restricted documents: the `Audiences` port."""
+        return self._named.get((org_id, collection))
 
     async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> LogPosition:
         """Note the newest change of a collection; the one before."""

@@ -142,6 +142,16 @@ PURGE_LEDGER = "DELETE FROM answer_ledger WHERE created_at < now() - interval '3
 NOTIFY = "SELECT pg_notify(%s, %s)"
 
 
+# readers only ever come to a collection: one too many costs a hit, one too few would give an answer away
+RESTRICT = """
+INSERT INTO answer_collections AS c (org_id, collection, transaction_id, position, readers)
+VALUES (%(org_id)s, %(collection)s, '0', 0, %(readers)s)
+ON CONFLICT (org_id, collection) DO UPDATE
+SET readers = ARRAY(SELECT DISTINCT unnest(COALESCE(c.readers, '{}') || excluded.readers) ORDER BY 1)
+WHERE c.readers IS NULL OR NOT c.readers @> excluded.readers
+"""
+
+
 class PostgresAnswerStore:
     """The `AnswerStore` port."""
 
@@ -283,6 +293,13 @@ class PostgresAnswerRows:
             return
         for key in keys:
             payload = f"key\x1f{org_id}\x1f{key}\x1f{position}"
+            await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
+
+    async def restricted(self, org_id: OrgId, collection: str, readers: Sequence[str]) -> None:
+        """Add readers to those of the collection, and tell every process if they are new."""
+        parameters = {"org_id": org_id, "collection": collection, "readers": list(readers)}
+        if await run(self._connection, RESTRICT, parameters):
+            payload = f"readers\x1f{org_id}\x1f{collection}\x1f"
             await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
 
     async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> LogPosition:

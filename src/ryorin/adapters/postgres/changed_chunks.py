@@ -12,7 +12,7 @@ from ryorin.adapters.postgres.pool import Pool, rows_of
 from ryorin.adapters.postgres.vectors import parse_vector
 from ryorin.contexts.knowledge.domain.chunk_set import text_hash
 from ryorin.contexts.knowledge.domain.lexical import chunk_weights
-from ryorin.contexts.knowledge.events import DocumentVersionIndexed
+from ryorin.contexts.knowledge.events import DocumentShared, DocumentVersionIndexed
 from ryorin.contexts.knowledge.probe import Newcomer
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import OrgId
@@ -30,7 +30,7 @@ class PostgresChangedChunks:
         self._pool = pool
         self._model_ids = list(model_ids)
 
-    async def newcomers(self, org_id: OrgId, event: DocumentVersionIndexed) -> Sequence[Newcomer]:
+    async def newcomers(self, org_id: OrgId, event: DocumentVersionIndexed | DocumentShared) -> Sequence[Newcomer]:
         """Vectors and terms of a version's chunks."""
         async with self._pool.connection() as connection:
             chunk_set = (await chunk_sets(connection, org_id, [event.chunk_set])).get(event.chunk_set)
@@ -52,6 +52,7 @@ class PostgresChangedChunks:
                     term_weights=terms.weights,
                     tags=frozenset(event.tags),
                     metadata=event.metadata,
+                    readers=event.readers,
                 )
             )
         return newcomers

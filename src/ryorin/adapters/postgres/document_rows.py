@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from ryorin.adapters.postgres.pool import Connection, rows_of, run
 from ryorin.adapters.postgres.projections import Schema
-from ryorin.contexts.knowledge.events import DocumentVersionIndexed
+from ryorin.contexts.knowledge.events import DocumentVersionFailed, DocumentVersionIndexed
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey
 from ryorin.kernel.codec import to_json
@@ -25,6 +25,7 @@ CREATE TABLE documents_g{g} (
     version integer, content_hash text, size_bytes bigint NOT NULL DEFAULT 0,
     filename text NOT NULL, media_type text NOT NULL DEFAULT '', language text, title text NOT NULL DEFAULT '',
     metadata jsonb NOT NULL DEFAULT '{}', tags text[] NOT NULL DEFAULT '{}', chunks integer NOT NULL DEFAULT 0,
+    readers text[] NOT NULL,
     updated_at timestamptz NOT NULL, last_failure text, deleted boolean NOT NULL DEFAULT false,
     PRIMARY KEY (org_id, collection, document));
 CREATE INDEX ON documents_g{g} USING gin (tags);
@@ -42,13 +43,15 @@ VALUES (%s, %s, %s, %s, %s)
 """
 PUT_DOCUMENT = """
 INSERT INTO documents_g{g} (org_id, collection, document, version, content_hash, size_bytes, filename, media_type,
-                            language, title, metadata, tags, chunks, updated_at)
+                            language, title, metadata, tags, chunks, readers, updated_at)
 VALUES (%(org_id)s, %(collection)s, %(document)s, %(version)s, %(content_hash)s, %(size_bytes)s, %(filename)s,
-        %(media_type)s, %(language)s, %(title)s, %(metadata)s, %(tags)s, %(chunks)s, %(at)s)
+        %(media_type)s, %(language)s, %(title)s, %(metadata)s, %(tags)s, %(chunks)s,
+        %(readers)s, %(at)s)
 ON CONFLICT (org_id, collection, document) DO UPDATE
 SET version = excluded.version, content_hash = excluded.content_hash, size_bytes = excluded.size_bytes,
     filename = excluded.filename, media_type = excluded.media_type, language = excluded.language,
     title = excluded.title, metadata = excluded.metadata, tags = excluded.tags, chunks = excluded.chunks,
+    readers = excluded.readers,
     updated_at = excluded.updated_at, last_failure = NULL, deleted = false
 """
 PUT_VERSION = """
@@ -58,8 +61,8 @@ VALUES (%(org_id)s, %(collection)s, %(document)s, %(version)s, %(content_hash)s,
         %(media_type)s, %(chunks)s, %(chunk_set)s, %(restored_from)s, %(at)s)
 """
 PUT_FAILURE = """
-INSERT INTO documents_g{g} AS d (org_id, collection, document, filename, updated_at, last_failure, deleted)
-VALUES (%(org_id)s, %(collection)s, %(document)s, %(filename)s, %(at)s, %(reason)s, false)
+INSERT INTO documents_g{g} AS d (org_id, collection, document, filename, readers, updated_at, last_failure, deleted)
+VALUES (%(org_id)s, %(collection)s, %(document)s, %(filename)s, %(readers)s, %(at)s, %(reason)s, false)
 ON CONFLICT (org_id, collection, document) DO UPDATE
 SET last_failure = excluded.last_failure, updated_at = excluded.updated_at, deleted = false
 """
@@ -69,6 +72,7 @@ UPDATE documents_g{{g}} SET title = %(title)s, metadata = %(metadata)s, filename
 {CHANGE}
 """
 PUT_TAGS = f"UPDATE documents_g{{g}} SET tags = %(tags)s, updated_at = %(at)s {CHANGE}"
+PUT_READERS = f"UPDATE documents_g{{g}} SET readers = %(readers)s, updated_at = %(at)s {CHANGE}"
 DELETE = f"""
 UPDATE documents_g{{g}} SET version = NULL, content_hash = NULL, chunks = 0, deleted = true, updated_at = %(at)s
 {CHANGE}
@@ -126,6 +130,7 @@ class PostgresDocumentRows:
             "title": event.title,
             "metadata": Jsonb(dict(event.metadata)),
             "tags": list(event.tags),
+            "readers": list(event.readers),
             "chunks": event.chunk_count,
             "chunk_set": event.chunk_set,
             "restored_from": event.restored_from,
@@ -134,9 +139,10 @@ class PostgresDocumentRows:
         await self._run(PUT_DOCUMENT, parameters)
         await self._run(PUT_VERSION, parameters)
 
-    async def put_failure(self, key: DocumentKey, reason: str, filename: str, at: datetime) -> None:
+    async def put_failure(self, key: DocumentKey, event: DocumentVersionFailed, at: datetime) -> None:
         """Show that a content was refused; what was served stays."""
-        await self._run(PUT_FAILURE, {**_key(key), "reason": reason, "filename": filename, "at": at})
+        failure = {"reason": event.reason, "filename": event.filename, "readers": list(event.readers), "at": at}
+        await self._run(PUT_FAILURE, {**_key(key), **failure})
 
     async def describe(
         self, key: DocumentKey, title: str, metadata: Mapping[str, str], filename: str, at: datetime
@@ -148,6 +154,10 @@ class PostgresDocumentRows:
     async def put_tags(self, key: DocumentKey, tags: Sequence[str], at: datetime) -> None:
         """Set the tags."""
         await self._run(PUT_TAGS, {**_key(key), "tags": list(tags), "at": at})
+
+    async def put_readers(self, key: DocumentKey, readers: Sequence[str], at: datetime) -> None:
+        """Set who may read it."""
+        await self._run(PUT_READERS, {**_key(key), "readers": list(readers), "at": at})
 
     async def delete(self, key: DocumentKey, at: datetime) -> None:
         """Show the document as gone; its versions stay, to be restored."""

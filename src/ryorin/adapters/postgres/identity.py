@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from ryorin.adapters.postgres.pool import Connection, Pool, run
+from ryorin.adapters.postgres.pool import Connection, Pool, Row, run
 from ryorin.adapters.postgres.projections import Schema
 from ryorin.contexts.identity.events import ApiKeyCreated
 from ryorin.contexts.identity.queries import ApiKeyView, OrganisationView, UserView
@@ -15,7 +15,7 @@ from ryorin.kernel.messages import OrgId
 DDL = """
 CREATE TABLE identity_keys_g{g} (
     prefix text PRIMARY KEY, org_id text NOT NULL, secret_hash text NOT NULL, label text NOT NULL,
-    scopes text[] NOT NULL, user_id text NOT NULL, created_at timestamptz NOT NULL,
+    scopes text[] NOT NULL, user_id text NOT NULL, groups text[] NOT NULL, created_at timestamptz NOT NULL,
     expires_at timestamptz, revoked_at timestamptz);
 CREATE INDEX ON identity_keys_g{g} (org_id);
 CREATE TABLE identity_organisations_g{g} (org_id text PRIMARY KEY, display_name text NOT NULL);
@@ -26,8 +26,8 @@ CREATE TABLE identity_users_g{g} (
 SCHEMA = Schema(DDL, ("identity_keys", "identity_organisations", "identity_users"))
 
 PUT_KEY = """
-INSERT INTO identity_keys_g{g} (prefix, org_id, secret_hash, label, scopes, user_id, created_at, expires_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO identity_keys_g{g} (prefix, org_id, secret_hash, label, scopes, user_id, groups, created_at, expires_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 REVOKE = "UPDATE identity_keys_g{g} SET revoked_at = %s WHERE org_id = %s AND prefix = %s"
 NAME = """
@@ -35,10 +35,14 @@ INSERT INTO identity_organisations_g{g} (org_id, display_name) VALUES (%s, %s)
 ON CONFLICT (org_id) DO UPDATE SET display_name = excluded.display_name
 """
 PUT_USER = "INSERT INTO identity_users_g{g} (org_id, user_id, display_name, created_at) VALUES (%s, %s, %s, %s)"
-FIND = "SELECT org_id, prefix, secret_hash, scopes, expires_at, revoked_at FROM identity_keys WHERE prefix = %s"
+FIND = """
+SELECT org_id, prefix, secret_hash, scopes, user_id AS "user", groups, expires_at, revoked_at
+FROM identity_keys WHERE prefix = %s
+"""
 ANY = "SELECT EXISTS (SELECT 1 FROM identity_keys WHERE revoked_at IS NULL) AS found"
 LIST = """
-SELECT k.prefix, k.label, k.scopes, k.user_id AS "user", k.created_at, k.expires_at, k.revoked_at, u.last_used_at
+SELECT k.prefix, k.label, k.scopes, k.user_id AS "user", k.groups, k.created_at, k.expires_at, k.revoked_at,
+       u.last_used_at
 FROM identity_keys k LEFT JOIN api_key_usage u USING (org_id, prefix)
 WHERE k.org_id = %s ORDER BY k.created_at
 """
@@ -62,7 +66,16 @@ class PostgresKeyRows:
 
     async def put_key(self, org_id: OrgId, event: ApiKeyCreated, at: datetime) -> None:
         """Add a key."""
-        values = (event.prefix, org_id, event.secret_hash, event.label, list(event.scopes), event.user, at)
+        values = (
+            event.prefix,
+            org_id,
+            event.secret_hash,
+            event.label,
+            list(event.scopes),
+            event.user,
+            list(event.groups),
+            at,
+        )
         await self._run(PUT_KEY, (*values, event.expires_at))
 
     async def revoke_key(self, org_id: OrgId, prefix: str, at: datetime) -> None:
@@ -87,7 +100,7 @@ class PostgresKeyDirectory:
     async def find(self, prefix: str) -> StoredKey | None:
         """The key with a prefix."""
         row = await self._pool.fetch_one(FIND, (prefix,))
-        return StoredKey(**{**row, "scopes": tuple(row["scopes"])}) if row else None
+        return StoredKey(**_tuples(row)) if row else None
 
     async def any_usable(self) -> bool:
         """Whether a key exists at all that is not revoked."""
@@ -97,7 +110,7 @@ class PostgresKeyDirectory:
     async def list(self, org_id: OrgId) -> Sequence[ApiKeyView]:
         """The keys of an organisation."""
         rows = await self._pool.fetch(LIST, (org_id,))
-        return [ApiKeyView(**{**row, "scopes": tuple(row["scopes"])}) for row in rows]
+        return [ApiKeyView(**_tuples(row)) for row in rows]
 
     async def organisation(self, org_id: OrgId) -> OrganisationView:
         """Name and users of an organisation."""
@@ -108,3 +121,7 @@ class PostgresKeyDirectory:
     async def note_use(self, org_id: OrgId, prefix: str, at: datetime) -> None:
         """Record that a key was used."""
         await self._pool.execute(NOTE_USE, (org_id, prefix, at))
+
+
+def _tuples(row: Row) -> Row:
+    return {**row, "scopes": tuple(row["scopes"]), "groups": tuple(row["groups"])}

@@ -34,12 +34,15 @@ SELECT live_chunks, lexicon_epoch, k.pipeline,
         WHERE oid = to_regclass('search_chunks_g' || (
             SELECT generation FROM projection_generations WHERE name = 'knowledge.search' AND state = 'active'))
        ) AS total_chunks,
-       CASE WHEN %(filtered)s THEN (
+       CASE WHEN %(filtered)s OR (%(readers)s::text[] IS NOT NULL AND EXISTS (
+            SELECT 1 FROM search_documents d
+            WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s AND NOT d.readers @> '{*}')) THEN (
             SELECT COALESCE(sum(d.chunks), 0) FROM search_documents d
             WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s
               AND (%(tags)s::text[] IS NULL OR d.tags @> %(tags)s)
               AND (%(metadata)s::jsonb IS NULL OR d.metadata @> %(metadata)s)
-              AND (%(documents)s::text[] IS NULL OR d.document = ANY(%(documents)s)))
+              AND (%(documents)s::text[] IS NULL OR d.document = ANY(%(documents)s))
+              AND (%(readers)s::text[] IS NULL OR d.readers && %(readers)s))
        ELSE live_chunks END AS matching_chunks
 FROM search_collections k LEFT JOIN search_vector_indexes i ON i.index_id = k.index_id
 WHERE k.org_id = %(org_id)s AND k.collection = %(collection)s
@@ -50,6 +53,7 @@ WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s
   AND (%(tags)s::text[] IS NULL OR d.tags @> %(tags)s)
   AND (%(metadata)s::jsonb IS NULL OR d.metadata @> %(metadata)s)
   AND (%(documents)s::text[] IS NULL OR d.document = ANY(%(documents)s))
+  AND (%(readers)s::text[] IS NULL OR d.readers && %(readers)s)
 """
 # stage 1 is pure HNSW: its limit stands before the join, so that no filter keeps the index from being used
 NEAREST = """
@@ -62,6 +66,7 @@ WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s
   AND (%(tags)s::text[] IS NULL OR d.tags @> %(tags)s)
   AND (%(metadata)s::jsonb IS NULL OR d.metadata @> %(metadata)s)
   AND (%(documents)s::text[] IS NULL OR d.document = ANY(%(documents)s))
+  AND (%(readers)s::text[] IS NULL OR d.readers && %(readers)s)
 ORDER BY c.distance LIMIT %(limit)s
 """
 NEAREST_FILTERED = f"""
@@ -82,7 +87,8 @@ ROWS = """
 SELECT c.chunk_id, d.document, c.version, d.title, c.heading_path, c.ordinal, c.text,
        c.start_byte, c.end_byte, d.tags, d.metadata, d.updated_at
 FROM search_documents d JOIN search_chunks c USING (document_no)
-WHERE d.org_id = %s AND d.collection = %s AND c.chunk_id = ANY(%s::bigint[])
+WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s AND c.chunk_id = ANY(%(chunks)s::bigint[])
+  AND (%(readers)s::text[] IS NULL OR d.readers && %(readers)s)
 """
 FREQUENCIES = """
 SELECT term, frequency FROM search_lexicon WHERE org_id = %s AND collection = %s AND term = ANY(%s::integer[])
@@ -103,11 +109,13 @@ SELECT d.document, d.title, -(d.mean::vector <#> q.vector) AS score
 FROM search_documents d CROSS JOIN question q
 WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s AND d.mean IS NOT NULL
   AND d.document <> ALL(%(like)s) AND d.document <> ALL(%(unlike)s)
+  AND (%(readers)s::text[] IS NULL OR d.readers && %(readers)s)
 ORDER BY score DESC, d.document LIMIT %(limit)s
 """
 MISSING = """
-SELECT name FROM unnest(%s::text[]) WITH ORDINALITY AS asked(name, place) WHERE NOT EXISTS (
-    SELECT 1 FROM search_documents WHERE org_id = %s AND collection = %s AND document = name)
+SELECT name FROM unnest(%(names)s::text[]) WITH ORDINALITY AS asked(name, place) WHERE NOT EXISTS (
+    SELECT 1 FROM search_documents d WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s AND document = name
+      AND (%(readers)s::text[] IS NULL OR d.readers && %(readers)s))
 ORDER BY place
 """
 
@@ -205,7 +213,7 @@ class PostgresChunkIndex:
 
     async def rows(self, key: CollectionKey, chunk_ids: Sequence[int]) -> Mapping[int, ChunkRow]:
         """What is shown of chunks."""
-        rows = await self._pool.fetch(ROWS, (key.org_id, key.collection, list(chunk_ids)))
+        rows = await self._pool.fetch(ROWS, {**_place(key), "chunks": list(chunk_ids)})
         return {row["chunk_id"]: _chunk_row(row) for row in rows}
 
     async def term_statistics(self, key: CollectionKey, term_ids: Sequence[int]) -> TermStatistics:
@@ -225,20 +233,14 @@ class PostgresChunkIndex:
 
     async def missing_documents(self, key: CollectionKey, documents: Sequence[str]) -> Sequence[str]:
         """Which of these documents are not there."""
-        rows = await self._pool.fetch(MISSING, (list(documents), key.org_id, key.collection))
+        rows = await self._pool.fetch(MISSING, {**_place(key), "names": list(documents)})
         return [row["name"] for row in rows]
 
     async def similar_documents(
         self, key: CollectionKey, like: Sequence[str], unlike: Sequence[str], limit: int
     ) -> tuple[SimilarDocument, ...]:
         """Documents by cosine of mean chunk vectors."""
-        parameters = {
-            "org_id": key.org_id,
-            "collection": key.collection,
-            "like": list(like),
-            "unlike": list(unlike),
-            "limit": limit,
-        }
+        parameters = {**_place(key), "like": list(like), "unlike": list(unlike), "limit": limit}
         rows = await self._pool.fetch(SIMILAR, parameters)
         return tuple(SimilarDocument(row["document"], row["title"], row["score"]) for row in rows)
 
@@ -250,12 +252,16 @@ async def _set_ef_search(connection: Connection, limit: int) -> None:
 def filters(key: CollectionKey, which: SearchFilter) -> dict[str, object]:
     """The parameters of CURRENT."""
     return {
-        "org_id": key.org_id,
-        "collection": key.collection,
+        **_place(key),
         "tags": list(which.tags) or None,
         "metadata": Jsonb(dict(which.metadata)) if which.metadata else None,
         "documents": list(which.documents) or None,
     }
+
+
+def _place(key: CollectionKey) -> dict[str, object]:
+    readers = None if key.readers is None else list(key.readers)
+    return {"org_id": key.org_id, "collection": key.collection, "readers": readers}
 
 
 def _serving(row: Row) -> ServingIndex | None:

@@ -21,12 +21,14 @@ from ryorin.kernel.errors import Unavailable
 
 UPSERT_DOCUMENT = """
 INSERT INTO search_documents_g{g} AS d
-    (org_id, collection, document, version, chunks, title, tags, metadata, chunk_set, updated_at)
+    (org_id, collection, document, version, chunks, title, tags, metadata, chunk_set, readers,
+     updated_at)
 VALUES (%(org_id)s, %(collection)s, %(document)s, %(version)s, %(chunks)s, %(title)s, %(tags)s, %(metadata)s,
-        %(chunk_set)s, %(at)s)
+        %(chunk_set)s, %(readers)s, %(at)s)
 ON CONFLICT (org_id, collection, document) DO UPDATE
 SET version = excluded.version, chunks = excluded.chunks, title = excluded.title, tags = excluded.tags,
-    metadata = excluded.metadata, chunk_set = excluded.chunk_set, updated_at = excluded.updated_at
+    metadata = excluded.metadata, chunk_set = excluded.chunk_set, readers = excluded.readers,
+    updated_at = excluded.updated_at
 RETURNING document_no
 """
 # vectors are copied inside the database: they never travel through this process. What a place of its own has to be
@@ -223,6 +225,7 @@ class PostgresSearchRows:
             "chunks": event.chunk_count,
             "title": event.title,
             "tags": list(event.tags),
+            "readers": list(event.readers),
             "metadata": Jsonb(dict(event.metadata)),
             "chunk_set": event.chunk_set,
             "at": at,
@@ -269,6 +272,13 @@ class PostgresSearchRows:
         await self._run(
             "UPDATE search_documents_g{g} SET tags = %s WHERE org_id = %s AND collection = %s AND document = %s",
             (list(tags), key.org_id, key.collection, key.document),
+        )
+
+    async def put_readers(self, key: DocumentKey, readers: Sequence[str]) -> None:
+        """Set who may read a document."""
+        await self._run(
+            "UPDATE search_documents_g{g} SET readers = %s WHERE org_id = %s AND collection = %s AND document = %s",
+            (list(readers), key.org_id, key.collection, key.document),
         )
 
     async def delete(self, key: DocumentKey) -> None:

@@ -19,9 +19,12 @@ CREATE TABLE search_documents_g{{g}} (
     org_id text NOT NULL, collection text NOT NULL, document text NOT NULL,
     version integer NOT NULL, chunks integer NOT NULL, title text NOT NULL,
     tags text[] NOT NULL, metadata jsonb NOT NULL, mean halfvec,
+    readers text[] NOT NULL,
     chunk_set text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (org_id, collection, document));
 CREATE INDEX ON search_documents_g{{g}} USING gin (tags);
+-- whether a collection holds what not everyone may read
+CREATE INDEX ON search_documents_g{{g}} (org_id, collection) WHERE NOT readers @> '{{{{*}}}}';
 CREATE TABLE search_chunks_g{{g}} (
     chunk_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     document_no bigint NOT NULL, org_id text NOT NULL, collection text NOT NULL,

@@ -14,6 +14,7 @@ from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
 from ryorin.adapters.postgres.answer_flights import PostgresAnswerFlights
 from ryorin.adapters.postgres.answer_ledger import PostgresAnswerLedger
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
+from ryorin.adapters.postgres.audiences import PostgresAudiences
 from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.committed_changes import PostgresCacheStages, PostgresCommittedChanges
 from ryorin.adapters.postgres.notifications import Channel
@@ -61,6 +62,9 @@ def answer_handlers(
     hot = MemoryHotAnswers(settings.cache.l1_max_answers, settings.cache.l1_ttl_seconds)
     base.notifications.subscribe(Channel.EVICTIONS, hot.told)
     base.notifications.on_connection(hot.connection)
+    audiences = PostgresAudiences(base.pool)
+    base.notifications.subscribe(Channel.EVICTIONS, audiences.told)
+    base.notifications.on_connection(audiences.connection)
     flights = PostgresAnswerFlights(base.pool, base.ids.new)
     base.notifications.subscribe(Channel.FLIGHTS, flights.told)
     extractive = ExtractiveAnswerer(split_sentences, analyse)
@@ -72,6 +76,7 @@ def answer_handlers(
         PostgresCacheStages(base.pool),
         settings.cache.ttl_seconds,
         random.random,
+        audiences,
         settings.cache.semantic,
         settings.cache.semantic_bound,
     )

@@ -23,6 +23,7 @@ from ryorin.contexts.answers.read.flights import AnswerFlights, Flight, Heard
 from ryorin.contexts.answers.read.ports import (
     AnswerRows,
     AnswerStore,
+    Audiences,
     CachedAnswer,
     ChatDelta,
     ChatModel,
@@ -42,6 +43,7 @@ __all__ = [
     "AnswerFlights",
     "AnswerRows",
     "AnswerStore",
+    "Audiences",
     "CachedAnswer",
     "ChatDelta",
     "ChatModel",

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from ryorin.kernel.errors import InvalidInput
-from ryorin.kernel.messages import Query, Scope
+from ryorin.kernel.messages import EVERYONE, Query, Readers, Scope
 
 MAX_ID_CHARACTERS = 200
 MAX_LISTED = 500
@@ -45,13 +45,17 @@ class ProbeBound:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What an answer depends on. `depth` is how much of the fused ranking decides about its context."""
+    """What an answer depends on. `depth` is how much of the fused ranking decides about its context.
+
+    `scopes` and `readers` are who asked: nobody who reads as others is given it.
+    """
 
     context: tuple[ContextChunk, ...] = ()
     bounds: tuple[ProbeBound, ...] = ()
     depth: int = 0
     request: Mapping[str, object] = field(default_factory=dict)
     scopes: tuple[str, ...] = ()
+    readers: Readers = (EVERYONE,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command, Result, Scope
 
 MAX_NAME_CHARACTERS = 200
+MAX_GROUPS = 100
 
 
 def _check_name(kind: str, name: str) -> None:
@@ -56,7 +57,10 @@ class CreateUser(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateApiKey(Command):
-    """Add an API key; its secret was made by the sender and only its hash is here."""
+    """Add an API key; its secret was made by the sender and only its hash is here.
+
+    Whoever holds it reads documents as `user` and as a member of `groups`.
+    """
 
     name: ClassVar[str] = "identity.create_api_key"
     scope: ClassVar[Scope] = Scope.ADMIN
@@ -67,10 +71,18 @@ class CreateApiKey(Command):
     label: str
     scopes: tuple[Scope, ...]
     user: str = ""
+    groups: tuple[str, ...] = ()
     expires_at: datetime | None = None
 
     def validate(self) -> None:
         _check_name("key", self.label)
+        for kind, name in (
+            *(("user", name) for name in (self.user,) if name),
+            *(("group", one) for one in self.groups),
+        ):
+            _check_name(kind, name)
+        if len(self.groups) > MAX_GROUPS:
+            raise InvalidInput(f"a key has at most {MAX_GROUPS} groups; {len(self.groups)} were given")
         if not self.scopes:
             known = ", ".join(scope.value for scope in Scope)
             raise InvalidInput(f"a key needs at least one scope of {known}")

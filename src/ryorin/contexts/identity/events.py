@@ -40,6 +40,7 @@ class ApiKeyCreated(Event):
     scopes: tuple[str, ...]
     user: str
     expires_at: datetime | None
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

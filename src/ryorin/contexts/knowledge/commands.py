@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_tag
+from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_readers, check_tag
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command, Result, Scope
@@ -52,7 +52,7 @@ class DocumentChanged(Result):
 
     collection: str
     document: str
-    outcome: Literal["added", "changed", "unchanged", "superseded", "deleted", "restored", "tagged"]
+    outcome: Literal["added", "changed", "unchanged", "superseded", "deleted", "restored", "tagged", "shared"]
     version: int | None
     chunks: int = 0
     embedded: int = 0
@@ -140,8 +140,8 @@ class PutDocument(_DocumentCommand):
     """Make `content_hash` the current content of a document, adding a version if it is new.
 
     The content itself lies in the blob store under its SHA-256 (hex), never in the command.
-    The collection is created when it does not exist. None for title, metadata or tags keeps
-    what the document has.
+    The collection is created when it does not exist. None for title, metadata, tags or
+    readers keeps what the document has; a new one may be read by everyone in the organisation.
     """
 
     name: ClassVar[str] = "knowledge.put_document"
@@ -155,6 +155,7 @@ class PutDocument(_DocumentCommand):
     title: str | None = None
     metadata: Mapping[str, str] | None = None
     tags: tuple[str, ...] | None = None
+    readers: tuple[str, ...] | None = None
 
     def validate(self) -> None:
         # the two-argument form: a slots dataclass is a new class that zero-argument super() does not know
@@ -164,6 +165,7 @@ class PutDocument(_DocumentCommand):
         check_metadata(self.metadata or {})
         for tag in self.tags or ():
             check_tag(tag)
+        check_readers(self.readers or ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +199,23 @@ class TagDocument(_DocumentCommand):
             check_tag(tag)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareDocument(_DocumentCommand):
+    """Decide who may read a document and be answered from it (ADR-0015).
+
+    Each reader is `user:NAME`, `group:NAME` or `*` for everyone in the organisation; without any only administrators
+    read it.
+    """
+
+    name: ClassVar[str] = "knowledge.share_document"
+
+    readers: tuple[str, ...]
+
+    def validate(self) -> None:
+        super(ShareDocument, self).validate()
+        check_readers(self.readers)
+
+
 COMMANDS: tuple[type[Command], ...] = (
     CreateCollection,
     DeleteCollection,
@@ -206,4 +225,5 @@ COMMANDS: tuple[type[Command], ...] = (
     DeleteDocument,
     RestoreDocument,
     TagDocument,
+    ShareDocument,
 )

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.kernel.events import Event
+from ryorin.kernel.messages import EVERYONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class DocumentVersionIndexed(Event):
     chunk_count: int
     accepted_sequence: int
     restored_from: int | None = None
+    readers: tuple[str, ...] = (EVERYONE,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class DocumentVersionFailed(Event):
     filename: str
     code: str
     reason: str
+    readers: tuple[str, ...] = (EVERYONE,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,23 @@ class DocumentTagged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentShared(Event):
+    """Exactly these may read the document now; its chunks are the same.
+
+    The rest says what they come with, for whoever could not read them before.
+    """
+
+    type: ClassVar[str] = "knowledge.document_shared"
+
+    collection: str
+    document: str
+    readers: tuple[str, ...]
+    chunk_set: str
+    tags: tuple[str, ...]
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentDeleted(Event):
     """The document is out of index and answers."""
 
@@ -142,5 +162,6 @@ EVENTS: tuple[type[Event], ...] = (
     DocumentVersionFailed,
     DocumentDescribed,
     DocumentTagged,
+    DocumentShared,
     DocumentDeleted,
 )

@@ -34,6 +34,7 @@ from ryorin.contexts.knowledge.write.move_index import MoveIndexHandler
 from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser, VectorIndexes
 from ryorin.contexts.knowledge.write.put_document import PutDocumentHandler
 from ryorin.contexts.knowledge.write.restore_document import RestoreDocumentHandler
+from ryorin.contexts.knowledge.write.share_document import ShareDocumentHandler
 from ryorin.contexts.knowledge.write.tag_document import TagDocumentHandler
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
@@ -106,6 +107,7 @@ def command_handlers(ports: WritePorts) -> Mapping[type[Command], CommandHandler
         commands.DeleteDocument: DeleteDocumentHandler(),
         commands.RestoreDocument: RestoreDocumentHandler(),
         commands.TagDocument: TagDocumentHandler(),
+        commands.ShareDocument: ShareDocumentHandler(),
     }
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ryorin.contexts.knowledge.domain.fusion import share
 from ryorin.contexts.knowledge.domain.ranking import rank, weights_of
 from ryorin.contexts.knowledge.queries import Candidate, ContextProbe, SearchFilter
+from ryorin.kernel.messages import EVERYONE, may_read
 
 # half precision in the index against single precision here: scores nearer than this may rank either way
 DENSE_TOLERANCE = 2e-3
@@ -33,6 +34,7 @@ class Newcomer:
     term_weights: NDArray[np.float32]
     tags: frozenset[str]
     metadata: Mapping[str, str]
+    readers: tuple[str, ...] = (EVERYONE,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,11 @@ def would_change(probe: ContextProbe, newcomers: Sequence[Newcomer], removed: Co
     `removed` names documents whose earlier chunks left the index; `newcomers` are chunks that came,
     also those of a new version of a removed document. Never False when the context did change.
     """
-    matching = [newcomer for newcomer in newcomers if passes(probe.filter, newcomer)]
+    matching = [
+        newcomer
+        for newcomer in newcomers
+        if may_read(probe.readers, newcomer.readers) and passes(probe.filter, newcomer)
+    ]
     if not matching and not any(entry.document in removed for entry in _all_entries(probe)):
         return False
     if probe.vectors and any(probe.model_id not in newcomer.vectors for newcomer in matching):

@@ -18,7 +18,7 @@ from ryorin.contexts.knowledge.views import (
     VersionView,
 )
 from ryorin.kernel.errors import InvalidInput
-from ryorin.kernel.messages import Query, Scope
+from ryorin.kernel.messages import EVERYONE, Query, Readers, Scope
 
 DOCUMENTS_MODEL = "knowledge.documents"
 SEARCH_MODEL = "knowledge.search"
@@ -102,7 +102,8 @@ class ContextProbe:
     `lexicon_epoch`. The lists hold all candidates before fusion; a list shorter than
     `list_limit` lets any newcomer in, a full one only what beats its last score. With a reranker,
     `pool` is how many of the fused ranking it saw: the context depends on all of these, in any order.
-    `dense_weight` is the collection's own, `model_id` says what the vectors mean.
+    `dense_weight` is the collection's own, `model_id` says what the vectors mean; only chunks that one of
+    `readers` may read were met.
     """
 
     collection: str
@@ -119,6 +120,7 @@ class ContextProbe:
     pool: int | None = None
     dense_weight: float | None = None
     model_id: str = ""
+    readers: Readers = (EVERYONE,)
 
 
 @dataclass(frozen=True, slots=True)

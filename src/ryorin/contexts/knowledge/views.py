@@ -39,6 +39,7 @@ class DocumentView:
     tags: tuple[str, ...]
     chunks: int
     updated_at: datetime
+    readers: tuple[str, ...]
     last_failure: str | None = None
 
 

@@ -65,6 +65,7 @@ class Target:
     root: Path
     collection: str
     tags: tuple[str, ...]
+    readers: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -156,6 +157,7 @@ class FolderIngest:
                 filename=file.document,
                 metadata={ROOT_METADATA: self._target.name},
                 tags=self._target.tags or None,
+                readers=self._target.readers or None,
             )
             receipt = await self._services.commands.send(command, self._actor)
             view = await self._ended(receipt.record.envelope.id)

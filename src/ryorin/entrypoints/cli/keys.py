@@ -29,6 +29,8 @@ def build(session: Session) -> typer.Typer:
         label: Annotated[str, typer.Option(help="What the key is for.")],
         scope: Annotated[list[Scope] | None, typer.Option(help="Repeat for several; default: admin.")] = None,
         days: Annotated[int | None, typer.Option(help="Days until it expires; default: never.")] = None,
+        user: Annotated[str, typer.Option(help="Whose key it is: reads what is shared with user:NAME.")] = "",
+        group: Annotated[list[str] | None, typer.Option(help="Reads what is shared with group:NAME; repeat.")] = None,
         json: AsJson = False,
     ) -> None:
         """Create a key; its text is shown this once."""
@@ -38,6 +40,8 @@ def build(session: Session) -> typer.Typer:
             secret_hash=key.secret_hash,
             label=label,
             scopes=tuple(scope or [Scope.ADMIN]),
+            user=user,
+            groups=tuple(group or ()),
             expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
         )
 
@@ -63,10 +67,11 @@ def build(session: Session) -> typer.Typer:
             if json:
                 print_json(views)
                 return
-            table = Table("prefix", "label", "scopes", "expires", "revoked", "last used")
+            table = Table("prefix", "label", "scopes", "reads as", "expires", "revoked", "last used")
             for view in views:
                 times = (view.expires_at, view.revoked_at, view.last_used_at)
-                table.add_row(view.prefix, view.label, " ".join(view.scopes), *map(brief, times))
+                names = " ".join((view.user, *view.groups)).strip()
+                table.add_row(view.prefix, view.label, " ".join(view.scopes), names, *map(brief, times))
             session.out.print(table)
 
         session.run(READING, work)

@@ -82,13 +82,16 @@ def _add_ingest(cli: typer.Typer, session: Session) -> None:
         folder: Annotated[Path, typer.Argument(help="A folder, or one file.")],
         collection: Collection,
         tag: Annotated[list[str] | None, typer.Option(help="A tag for all documents; repeat for several.")] = None,
+        reader: Annotated[
+            list[str] | None, typer.Option(help="Who may read them: user:NAME or group:NAME; default: everyone.")
+        ] = None,
         watch: Annotated[bool, typer.Option("--watch", help="Keep the collection in sync until stopped.")] = False,
         json: AsJson = False,
     ) -> None:
         """Bring a collection in line with a folder; unchanged files cost nothing."""
         if not folder.exists():
             session.fail(InvalidInput(f"{folder} does not exist"))
-        target = Target(folder, collection, tuple(tag or ()))
+        target = Target(folder, collection, tuple(tag or ()), tuple(reader or ()))
 
         async def work(services: Services) -> int:
             runner = FolderIngest(services, session.administrator, target, session.err)

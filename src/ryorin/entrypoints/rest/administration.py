@@ -66,6 +66,7 @@ async def create_key(body: KeyBody, caller: CallerNeeded) -> CreatedKey:
         label=body.label,
         scopes=tuple(body.scopes),
         user=body.user,
+        groups=tuple(body.groups),
         expires_at=expires,
     )
     # a key that is handed out must open the door

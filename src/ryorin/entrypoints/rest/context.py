@@ -90,9 +90,11 @@ class Caller:
         receipt = await self.services.commands.send(command, self.actor, idempotency_key=key)
         return self.written(receipt)
 
-    async def send_and_settle(self, command: Command, read_models: Sequence[str]) -> dict[str, Any]:
+    async def send_and_settle(
+        self, command: Command, read_models: Sequence[str], key: str | None = None
+    ) -> dict[str, Any]:
         """As `send`, but return when the read models have the write too, or after ten seconds without them."""
-        receipt = await self.services.commands.send(command, self.actor)
+        receipt = await self.services.commands.send(command, self.actor, idempotency_key=key)
         if receipt.record.position is not None:
             await self.services.positions.wait_for(read_models, receipt.record.position, SETTLE_SECONDS)
         return self.written(receipt)

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse
 
-from ryorin.contexts.knowledge.commands import DeleteDocument, PutDocument, RestoreDocument, TagDocument
+from ryorin.contexts.answers.queries import AnswerQuestion
+from ryorin.contexts.knowledge.commands import DeleteDocument, PutDocument, RestoreDocument, ShareDocument, TagDocument
 from ryorin.contexts.knowledge.queries import (
+    DOCUMENTS_MODEL,
     FindSimilarDocuments,
     GetDocument,
     GetDocumentText,
@@ -19,7 +21,7 @@ from ryorin.contexts.knowledge.queries import (
 )
 from ryorin.entrypoints.rest.commands import command_response
 from ryorin.entrypoints.rest.context import CallerNeeded, CollectionName, DemandNeeded, DocumentId, IdempotencyKey
-from ryorin.entrypoints.rest.schemas import CommandState, RestoreBody, TagsBody, Written
+from ryorin.entrypoints.rest.schemas import CommandState, ReadersBody, RestoreBody, TagsBody, Written
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.errors import InvalidInput
 
@@ -84,6 +86,9 @@ async def put_document(
     title: Annotated[str | None, Query(max_length=500)] = None,
     tag: Annotated[list[str] | None, Query(description="Sets the tags; repeat for several")] = None,
     meta: Annotated[list[str] | None, Query(description="Sets metadata, name=value; repeat for several")] = None,
+    reader: Annotated[
+        list[str] | None, Query(description="Sets who may read it: user:NAME, group:NAME or *; repeat for several")
+    ] = None,
 ) -> JSONResponse:
     """Make the body the document's content: an idempotent upsert, carried out by a worker."""
 
@@ -102,6 +107,7 @@ async def put_document(
         title=title,
         tags=tuple(tag) if tag is not None else None,
         metadata=_pairs(meta) if meta is not None else None,
+        readers=tuple(reader) if reader is not None else None,
     )
     receipt = await caller.services.commands.send(command, caller.actor, idempotency_key=key)
     return await command_response(caller, receipt.record.envelope.id, prefer)
@@ -152,6 +158,20 @@ async def tag_document(
     """Add and remove tags."""
     command = TagDocument(collection=collection, document=document, add=tuple(body.add), remove=tuple(body.remove))
     return Written(**await caller.send(command, key))
+
+
+@router.put("/readers/{document:path}")
+async def share_document(
+    collection: CollectionName,
+    document: DocumentId,
+    body: ReadersBody,
+    caller: CallerNeeded,
+    key: IdempotencyKey = None,
+) -> Written:
+    """Decide who may read a document and be answered from it; nobody but administrators when there are no readers."""
+    command = ShareDocument(collection=collection, document=document, readers=tuple(body.readers))
+    # who is told that a document is private must be able to rely on it, whatever freshness others ask for
+    return Written(**await caller.send_and_settle(command, (*AnswerQuestion.read_models, DOCUMENTS_MODEL), key))
 
 
 @router.get("/text/{document:path}")

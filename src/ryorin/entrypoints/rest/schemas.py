@@ -186,6 +186,14 @@ class TagsBody(Body):
     remove: list[str] = Field(default=[], max_length=100)
 
 
+class ReadersBody(Body):
+    """All who may read a document: user:NAME, group:NAME, or * for everyone in the organisation."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"readers": ["user:alice", "group:legal"]}]})
+
+    readers: list[str] = Field(max_length=100)
+
+
 class RestoreBody(Body):
     """The version to restore."""
 
@@ -203,7 +211,8 @@ class KeyBody(Body):
 
     label: str
     scopes: list[Scope]
-    user: str = ""
+    user: str = Field(default="", description="Whoever holds the key reads documents shared with user:NAME")
+    groups: list[str] = Field(default=[], max_length=100, description="And those shared with group:NAME of these")
     expires_in_days: int | None = Field(default=None, ge=1, le=3650)
 
 

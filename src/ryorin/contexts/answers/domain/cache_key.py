@@ -1,6 +1,6 @@
 """What makes two questions the same: everything a model's answer may depend on, and nothing else.
 
-Normalisation (version 2, ADR-0013): text is brought to Unicode normalisation form C, line ends become \\n, white
+Normalisation (version 3, ADR-0015): text is brought to Unicode normalisation form C, line ends become \\n, white
 space around each message is dropped, and defaults are written out. Nothing else inside a message is touched: a model
 may answer it differently.
 """
@@ -15,13 +15,14 @@ from ryorin.contexts.answers.queries import AnswerQuestion
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.messages import Actor
 
-NORMALISATION = 2
+NORMALISATION = 3
 
 
 def cache_key(query: AnswerQuestion, actor: Actor, model_identity: str = "") -> str:
     """The key of a question within its organisation: SHA-256, hex.
 
-    `model_identity` says what stands behind the model's alias.
+    `model_identity` says what stands behind the model's alias. What is made from documents belongs to those who read
+    as the actor does.
     """
     parts = {
         "normalisation": NORMALISATION,
@@ -31,6 +32,8 @@ def cache_key(query: AnswerQuestion, actor: Actor, model_identity: str = "") -> 
         "model_identity": model_identity,
         "sampling": to_json(query.sampling),
         "grounding": to_json(query.grounding),
+        # without documents it does not matter who asks
+        "readers": to_json(actor.readers) if query.grounding else None,
     }
     body = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()

@@ -10,7 +10,7 @@ from ryorin.contexts.answers.provenance import AnswerUse, Provenance, Provenance
 from ryorin.contexts.answers.queries import Answer, ChatMessage, SamplingOptions, Usage
 from ryorin.contexts.answers.selection import Selection
 from ryorin.kernel.events import LogPosition
-from ryorin.kernel.messages import OrgId
+from ryorin.kernel.messages import Actor, OrgId
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,23 @@ class AnswerStore(Protocol):
 
 
 class AnswerLedger(Protocol):
-    """What answers were made from; kept longer than the answers themselves."""
+    """What answers were made from, as far as the actor may read that; kept longer than the answers themselves."""
 
-    async def provenance(self, org_id: OrgId, answer_id: str) -> ProvenanceView | None: ...
+    async def provenance(self, actor: Actor, answer_id: str) -> ProvenanceView | None: ...
 
-    async def using(self, org_id: OrgId, collection: str, document: str, limit: int) -> tuple[AnswerUse, ...]:
+    async def using(self, actor: Actor, collection: str, document: str, limit: int) -> tuple[AnswerUse, ...]:
         """Answers with a chunk of the document in their context, newest first."""
+        ...
+
+
+class Audiences(Protocol):
+    """For whom the documents of collections are."""
+
+    async def named(self, org_id: OrgId, collection: str) -> frozenset[str] | None:
+        """Every reader that a restricted document of the collection has or had; None: there never was such a one.
+
+        As new as the invalidations that this process was told. Raises Unavailable when nothing is known.
+        """
         ...
 
 
@@ -185,6 +196,10 @@ class AnswerRows(Protocol):
 
     async def flush(self, org_id: OrgId, selection: Selection, position: LogPosition) -> None:
         """Drop selected answers for good."""
+        ...
+
+    async def restricted(self, org_id: OrgId, collection: str, readers: Sequence[str]) -> None:
+        """Note that a document of the collection is for these readers only, and tell every process."""
         ...
 
     async def collection_changed(self, org_id: OrgId, collection: str, position: LogPosition) -> LogPosition:

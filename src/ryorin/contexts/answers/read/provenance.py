@@ -15,10 +15,10 @@ class ProvenanceQueries:
         self._ledger = ledger
 
     async def provenance(self, query: GetProvenance, actor: Actor) -> ProvenanceView:
-        view = await self._ledger.provenance(actor.org_id, query.id)
+        view = await self._ledger.provenance(actor, query.id)
         if view is None:
             raise AnswerNotFound(f"there is no cached answer {query.id!r}, or it was forgotten")
         return view
 
     async def using(self, query: ListAnswersUsing, actor: Actor) -> tuple[AnswerUse, ...]:
-        return await self._ledger.using(actor.org_id, query.collection, query.document, query.limit)
+        return await self._ledger.using(actor, query.collection, query.document, query.limit)

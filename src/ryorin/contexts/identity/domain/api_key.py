@@ -29,7 +29,15 @@ class ApiKey(Aggregate):
             raise Conflict(f"a key with prefix {self.prefix!r} exists; make a new one")
         scopes = tuple(scope.value for scope in command.scopes)
         self.record(
-            ApiKeyCreated(command.prefix, command.secret_hash, command.label, scopes, command.user, command.expires_at)
+            ApiKeyCreated(
+                prefix=command.prefix,
+                secret_hash=command.secret_hash,
+                label=command.label,
+                scopes=scopes,
+                user=command.user,
+                expires_at=command.expires_at,
+                groups=tuple(sorted(set(command.groups))),
+            )
         )
 
     def revoke(self) -> None:

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from ryorin.contexts.identity.read.ports import KeyDirectory, StoredKey
 from ryorin.contexts.identity.secrets import matches, split_key
 from ryorin.kernel.errors import InvalidInput, Unauthenticated, Unavailable
-from ryorin.kernel.messages import Actor, OrgId, Scope
+from ryorin.kernel.messages import EVERYONE, Actor, OrgId, Readers, Scope
 from ryorin.kernel.ports import Clock
 
 LOCAL_ORGANISATION = OrgId("local")
-LOCAL_ADMINISTRATOR = Actor(LOCAL_ORGANISATION, "local-administrator", frozenset({Scope.ADMIN}))
+LOCAL_ADMINISTRATOR = Actor(LOCAL_ORGANISATION, "local-administrator", frozenset({Scope.ADMIN}), readers=None)
 # how long a found key is believed without asking again: a revoked key may work this much longer
 MEMORY = timedelta(seconds=1)
 # how long one is believed while the directory does not answer, and how often it is tried then
@@ -74,7 +74,7 @@ class Authenticator:
             raise Unauthenticated("the API key is not known; create one with `ryorin keys create`")
         self._check(key, now)
         await self._note_use(key, now)
-        return Actor(key.org_id, f"key:{key.prefix}", frozenset(key.scopes))
+        return Actor(key.org_id, f"key:{key.prefix}", frozenset(key.scopes), _readers(key))
 
     def _check(self, key: StoredKey, now: datetime) -> None:
         if key.revoked_at is not None:
@@ -87,6 +87,14 @@ class Authenticator:
         if noted is None or now - noted > USE_NOTED:
             self._used[key.prefix] = now
             await self._directory.note_use(key.org_id, key.prefix, now)
+
+
+def _readers(key: StoredKey) -> Readers:
+    """As whom documents are read; an administrator reads all."""
+    if Scope.ADMIN in key.scopes:
+        return None
+    users = (f"user:{key.user}",) if key.user else ()
+    return tuple(sorted({EVERYONE, *users, *(f"group:{group}" for group in key.groups)}))
 
 
 def is_loopback(host: str) -> bool:

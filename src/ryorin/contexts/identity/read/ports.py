@@ -22,6 +22,8 @@ class StoredKey:
     scopes: tuple[str, ...]
     expires_at: datetime | None
     revoked_at: datetime | None
+    user: str = ""
+    groups: tuple[str, ...] = ()
 
 
 class KeyRows(Protocol):

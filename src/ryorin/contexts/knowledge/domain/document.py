@@ -10,15 +10,16 @@ from ryorin.contexts.knowledge.errors import DocumentNotFound, VersionNotFound
 from ryorin.contexts.knowledge.events import (
     DocumentDeleted,
     DocumentDescribed,
+    DocumentShared,
     DocumentTagged,
     DocumentVersionFailed,
     DocumentVersionIndexed,
 )
 from ryorin.kernel.aggregate import Aggregate
 from ryorin.kernel.events import Event, Stream
-from ryorin.kernel.messages import OrgId
+from ryorin.kernel.messages import EVERYONE, OrgId
 
-Outcome = Literal["added", "changed", "unchanged", "superseded", "deleted", "restored", "tagged"]
+Outcome = Literal["added", "changed", "unchanged", "superseded", "deleted", "restored", "tagged", "shared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Description:
     title: str | None = None
     metadata: Mapping[str, str] | None = None
     tags: tuple[str, ...] | None = None
+    readers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Document(Aggregate):
         self.versions: dict[int, DocumentVersionIndexed] = {}
         self.current: DocumentVersionIndexed | None = None
         self.newest_sequence = -1
+        # also after it was deleted: what was private does not come back as everyone's
+        self.readers: tuple[str, ...] = (EVERYONE,)
 
     def serves(self, content_hash: str) -> bool:
         """Whether this content is the current indexed one: putting it again needs no work."""
@@ -81,6 +85,8 @@ class Document(Aggregate):
             changed = True
         if description.tags is not None and _normal(description.tags) != current.tags:
             self._tag(description.tags)
+            changed = True
+        if description.readers is not None and self.share(description.readers) == "shared":
             changed = True
         return "changed" if changed else "unchanged"
 
@@ -110,13 +116,21 @@ class Document(Aggregate):
                 chunk_set=content.chunk_set,
                 chunk_count=content.chunk_count,
                 accepted_sequence=accepted_sequence,
+                readers=self._readers_of(description),
             )
         )
         return "changed" if before else "added"
 
-    def fail(self, content_hash: str, filename: str, code: str, reason: str) -> None:
+    def fail(self, content_hash: str, description: Description, code: str, reason: str) -> None:
         """Note that a content was refused; what is served stays."""
-        self.record(DocumentVersionFailed(self.collection, self.document, content_hash, filename, code, reason))
+        readers = self._readers_of(description)
+        filename = description.filename
+        self.record(
+            DocumentVersionFailed(self.collection, self.document, content_hash, filename, code, reason, readers)
+        )
+
+    def _readers_of(self, description: Description) -> tuple[str, ...]:
+        return self.readers if description.readers is None else _normal(description.readers)
 
     def restore(self, version: int, accepted_sequence: int) -> Outcome:
         """Make an older version's content current again, as a new version; raises VersionNotFound."""
@@ -135,6 +149,7 @@ class Document(Aggregate):
                 restored_from=version,
                 accepted_sequence=accepted_sequence,
                 tags=self.current.tags if self.current else old.tags,
+                readers=self.readers,
             )
         )
         return "restored"
@@ -153,6 +168,19 @@ class Document(Aggregate):
         self._tag(tags)
         return "tagged"
 
+    def share(self, readers: tuple[str, ...]) -> Outcome:
+        """Decide who may read it; raises DocumentNotFound."""
+        current = self._require_current()
+        readers = _normal(readers)
+        if readers == self.readers:
+            return "unchanged"
+        self.record(
+            DocumentShared(
+                self.collection, self.document, readers, current.chunk_set, current.tags, dict(current.metadata)
+            )
+        )
+        return "shared"
+
     def _tag(self, tags: tuple[str, ...]) -> None:
         self.record(DocumentTagged(self.collection, self.document, _normal(tags)))
 
@@ -169,6 +197,7 @@ class Document(Aggregate):
             case DocumentVersionIndexed():
                 self.versions[event.version] = event
                 self.current = event
+                self.readers = event.readers
                 self.newest_sequence = max(self.newest_sequence, event.accepted_sequence)
             case DocumentDeleted():
                 self.current = None
@@ -179,6 +208,8 @@ class Document(Aggregate):
                 )
             case DocumentTagged() if self.current:
                 self.current = replace(self.current, tags=event.tags)
+            case DocumentShared():
+                self.readers = event.readers
 
 
 def _normal(tags: tuple[str, ...] | set[str]) -> tuple[str, ...]:

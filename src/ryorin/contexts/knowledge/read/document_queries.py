@@ -14,7 +14,7 @@ from ryorin.contexts.knowledge.queries import (
 )
 from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey, DocumentReadModel
 from ryorin.contexts.knowledge.views import CollectionView, DocumentText, DocumentView, Page, TagCount, VersionView
-from ryorin.kernel.messages import Actor, OrgId
+from ryorin.kernel.messages import Actor
 
 
 class DocumentQueries:
@@ -24,30 +24,30 @@ class DocumentQueries:
         self._documents = documents
 
     async def list_collections(self, query: ListCollections, actor: Actor) -> tuple[CollectionView, ...]:
-        return await self._documents.collections(actor.org_id)
+        return await self._documents.collections(actor.org_id, actor.readers)
 
     async def get_collection(self, query: GetCollection, actor: Actor) -> CollectionView:
-        return await self._collection(actor.org_id, query.collection)
+        return await self._collection(actor, query.collection)
 
     async def list_documents(self, query: ListDocuments, actor: Actor) -> Page:
-        await self._collection(actor.org_id, query.collection)
-        key = CollectionKey(actor.org_id, query.collection)
+        await self._collection(actor, query.collection)
+        key = CollectionKey.of(actor, query.collection)
         return await self._documents.page(key, query.filter, query.after, query.limit)
 
     async def get_document(self, query: GetDocument, actor: Actor) -> DocumentView:
-        view = await self._documents.document(DocumentKey(actor.org_id, query.collection, query.document))
+        view = await self._documents.document(DocumentKey.of(actor, query.collection, query.document))
         if view is None:
             raise _no_document(query.collection, query.document)
         return view
 
     async def list_versions(self, query: ListVersions, actor: Actor) -> tuple[VersionView, ...]:
-        versions = await self._documents.versions(DocumentKey(actor.org_id, query.collection, query.document))
+        versions = await self._documents.versions(DocumentKey.of(actor, query.collection, query.document))
         if not versions:
             raise _no_document(query.collection, query.document)
         return versions
 
     async def get_document_text(self, query: GetDocumentText, actor: Actor) -> DocumentText:
-        key = DocumentKey(actor.org_id, query.collection, query.document)
+        key = DocumentKey.of(actor, query.collection, query.document)
         text = await self._documents.text(key, query.version)
         if text is not None:
             return text
@@ -56,11 +56,11 @@ class DocumentQueries:
         raise VersionNotFound(f"document {query.document!r} has no version {query.version}")
 
     async def list_tags(self, query: ListTags, actor: Actor) -> tuple[TagCount, ...]:
-        await self._collection(actor.org_id, query.collection)
-        return await self._documents.tags(CollectionKey(actor.org_id, query.collection), query.prefix)
+        await self._collection(actor, query.collection)
+        return await self._documents.tags(CollectionKey.of(actor, query.collection), query.prefix)
 
-    async def _collection(self, org_id: OrgId, name: str) -> CollectionView:
-        view = await self._documents.collection(CollectionKey(org_id, name))
+    async def _collection(self, actor: Actor, name: str) -> CollectionView:
+        view = await self._documents.collection(CollectionKey.of(actor, name))
         if view is None:
             raise CollectionNotFound(f"there is no collection {name!r}")
         return view

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
 from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms
-from ryorin.contexts.knowledge.events import DocumentVersionIndexed, IndexMoved
+from ryorin.contexts.knowledge.events import DocumentVersionFailed, DocumentVersionIndexed, IndexMoved
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline, StoreName
 from ryorin.contexts.knowledge.queries import Candidate, SearchFilter
 from ryorin.contexts.knowledge.vector_store import Neighbour, VectorPlace
@@ -25,24 +25,36 @@ from ryorin.contexts.knowledge.views import (
     TagCount,
     VersionView,
 )
-from ryorin.kernel.messages import OrgId
+from ryorin.kernel.messages import Actor, OrgId, Readers
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionKey:
-    """A collection within its organisation."""
+    """A collection within its organisation, and as whom it is read (None: everything, as projections do)."""
 
     org_id: OrgId
     collection: str
+    readers: Readers = None
+
+    @staticmethod
+    def of(actor: Actor, collection: str) -> CollectionKey:
+        """What an actor may read of a collection."""
+        return CollectionKey(actor.org_id, collection, actor.readers)
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentKey:
-    """A document within its organisation and collection."""
+    """A document within its organisation and collection, and as whom it is read (None: in any case)."""
 
     org_id: OrgId
     collection: str
     document: str
+    readers: Readers = None
+
+    @staticmethod
+    def of(actor: Actor, collection: str, document: str) -> DocumentKey:
+        """A document, if the actor may read it."""
+        return DocumentKey(actor.org_id, collection, document, actor.readers)
 
     @property
     def parent(self) -> CollectionKey:
@@ -67,13 +79,15 @@ class DocumentRows(Protocol):
 
     async def put_version(self, key: DocumentKey, event: DocumentVersionIndexed, at: datetime) -> None: ...
 
-    async def put_failure(self, key: DocumentKey, reason: str, filename: str, at: datetime) -> None: ...
+    async def put_failure(self, key: DocumentKey, event: DocumentVersionFailed, at: datetime) -> None: ...
 
     async def describe(
         self, key: DocumentKey, title: str, metadata: Mapping[str, str], filename: str, at: datetime
     ) -> None: ...
 
     async def put_tags(self, key: DocumentKey, tags: Sequence[str], at: datetime) -> None: ...
+
+    async def put_readers(self, key: DocumentKey, readers: Sequence[str], at: datetime) -> None: ...
 
     async def delete(self, key: DocumentKey, at: datetime) -> None: ...
 
@@ -101,13 +115,15 @@ class SearchRows(Protocol):
 
     async def put_tags(self, key: DocumentKey, tags: Sequence[str]) -> None: ...
 
+    async def put_readers(self, key: DocumentKey, readers: Sequence[str]) -> None: ...
+
     async def delete(self, key: DocumentKey) -> None: ...
 
 
 class DocumentReadModel(Protocol):
     """Questions about collections and documents; None where there is nothing."""
 
-    async def collections(self, org_id: OrgId) -> tuple[CollectionView, ...]: ...
+    async def collections(self, org_id: OrgId, readers: Readers) -> tuple[CollectionView, ...]: ...
 
     async def collection(self, key: CollectionKey) -> CollectionView | None: ...
 

@@ -11,6 +11,7 @@ from ryorin.contexts.knowledge.events import (
     CollectionDeleted,
     DocumentDeleted,
     DocumentDescribed,
+    DocumentShared,
     DocumentTagged,
     DocumentVersionFailed,
     DocumentVersionIndexed,
@@ -27,6 +28,7 @@ INDEX_EVENTS = (
     IndexMoved,
     DocumentDescribed,
     DocumentTagged,
+    DocumentShared,
     DocumentDeleted,
 )
 
@@ -55,7 +57,7 @@ class DocumentsProjection:
                     await rows.put_version(document, event, at)
             case DocumentVersionFailed() as event:
                 document = DocumentKey(org_id, event.collection, event.document)
-                await rows.put_failure(document, event.reason, event.filename, at)
+                await rows.put_failure(document, event, at)
             case _:
                 await self._apply_change(recorded, rows)
 
@@ -72,6 +74,8 @@ class DocumentsProjection:
             case DocumentTagged() as event:
                 document = DocumentKey(org_id, event.collection, event.document)
                 await rows.put_tags(document, event.tags, at)
+            case DocumentShared() as event:
+                await rows.put_readers(DocumentKey(org_id, event.collection, event.document), event.readers, at)
             case DocumentDeleted() as event:
                 await rows.delete(DocumentKey(org_id, event.collection, event.document), at)
 
@@ -109,11 +113,19 @@ class SearchProjection:
                 await rows.configure(CollectionKey(org_id, event.collection), event.pipeline)
             case IndexMoved() as event:
                 await rows.move_index(CollectionKey(org_id, event.collection), event)
+            case _:
+                await self._apply_to_document(recorded, rows)
+
+    async def _apply_to_document(self, recorded: RecordedEvent, rows: SearchRows) -> None:
+        org_id = recorded.stream.org_id
+        match recorded.event:
             case DocumentDescribed() as event:
                 key = DocumentKey(org_id, event.collection, event.document)
                 await rows.describe(key, event.title, event.metadata)
             case DocumentTagged() as event:
                 await rows.put_tags(DocumentKey(org_id, event.collection, event.document), event.tags)
+            case DocumentShared() as event:
+                await rows.put_readers(DocumentKey(org_id, event.collection, event.document), event.readers)
             case DocumentDeleted() as event:
                 await rows.delete(DocumentKey(org_id, event.collection, event.document))
 

@@ -118,7 +118,7 @@ class SearchChunksHandler:
         self._rerank = rerank
 
     async def __call__(self, query: SearchChunks, actor: Actor) -> SearchResult:
-        key = CollectionKey(actor.org_id, query.collection)
+        key = CollectionKey.of(actor, query.collection)
         # an unknown name is refused before anything is searched
         self._rerank.chosen(query.rerank)
         watch = _Stopwatch()
@@ -126,7 +126,7 @@ class SearchChunksHandler:
         async with together() as group:
             state_task = group.create_task(self._state(query, key))
             dense_task = group.create_task(self._dense(query, key, state_task, limit, watch))
-            lexical_task = group.create_task(self._lexical(query, key, limit, watch))
+            lexical_task = group.create_task(self._lexical(query, key, state_task, limit, watch))
         state, (vectors, dense), lexical = state_task.result(), dense_task.result(), lexical_task.result()
         wish = self._wish(query, state)
         started = perf_counter()
@@ -143,7 +143,7 @@ class SearchChunksHandler:
         ordered = sorted(ranking, key=lambda entry: -judged.get(entry[0], 0.0)) if judged else ranking
         return SearchResult(
             hits=_hits(ordered, rows, places, judged or {})[: wish.top_k],
-            probe=_probe(query, wish, limit, state, vectors, dense, lexical, bool(judged), self._model_id),
+            probe=_probe(query, key, wish, limit, state, vectors, dense, lexical, bool(judged), self._model_id),
             plan=dense.plan,
             stages=watch.stages,
             degraded=_degraded(dense, lexical, state, wish.reranker if judged is None else None),
@@ -221,7 +221,9 @@ class SearchChunksHandler:
         watch.note("dense", started)
         return vectors, found
 
-    async def _lexical(self, query: SearchChunks, key: CollectionKey, limit: int, watch: _Stopwatch) -> _Lexical:
+    async def _lexical(
+        self, query: SearchChunks, key: CollectionKey, state: Awaitable[IndexState], limit: int, watch: _Stopwatch
+    ) -> _Lexical:
         nothing = _Lexical(query_weights("", TermStatistics()), (), QuestionTerms.of("", {}))
         if query.mode == "vector":
             return nothing
@@ -230,8 +232,10 @@ class SearchChunksHandler:
         try:
             statistics = await self._index.term_statistics(key, query_term_ids(text))
             weights = query_weights(text, statistics)
+            met = await state
             # a filter leaves few chunks to score, and those may hold the common terms only
-            terms = candidate_terms(weights, statistics, CANDIDATE_CHUNKS if query.filter.empty else math.inf)
+            everything = query.filter.empty and met.matching_chunks == met.live_chunks
+            terms = candidate_terms(weights, statistics, CANDIDATE_CHUNKS if everything else math.inf)
             scored = await self._index.lexical(key, query.filter, weights, terms, limit)
         except Unavailable:
             # the dense side still answers; the response says what is missing
@@ -297,6 +301,7 @@ def _hit(row: ChunkRow, score: float, scores: StageScores) -> SearchHit:
 
 def _probe(
     query: SearchChunks,
+    key: CollectionKey,
     wish: _Wish,
     limit: int,
     state: IndexState,
@@ -321,4 +326,5 @@ def _probe(
         pool=wish.depth if reranked else None,
         dense_weight=wish.dense_weight,
         model_id=state.serving.model_id if state.serving else model_id,
+        readers=key.readers,
     )

@@ -19,12 +19,12 @@ class SimilarDocuments:
 
     async def similar(self, query: FindSimilarDocuments, actor: Actor) -> tuple[SimilarDocument, ...]:
         """The nearest to one document."""
-        key = CollectionKey(actor.org_id, query.collection)
+        key = CollectionKey.of(actor, query.collection)
         return await self._found(key, (query.document,), (), query.limit)
 
     async def more_like_these(self, query: FindMoreLikeThese, actor: Actor) -> tuple[SimilarDocument, ...]:
         """The nearest to the mean of some, less half of the mean of others (Rocchio, 1971)."""
-        key = CollectionKey(actor.org_id, query.collection)
+        key = CollectionKey.of(actor, query.collection)
         return await self._found(key, query.like, query.unlike, query.limit)
 
     async def _found(

@@ -112,7 +112,7 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
         if prepared.content is not None and collection.create(description=""):
             await work.save(collection)
         document = await work.load(Document(org_id, command.collection, collection.incarnation, command.document))
-        description = Description(command.filename, command.title, command.metadata, command.tags)
+        description = _description(command)
         sequence = run.record.sequence
         if prepared.content is not None:
             outcome = document.index(prepared.content, description, sequence)
@@ -138,8 +138,12 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
         if collection.create(description=""):
             await work.save(collection)
         document = await work.load(Document(org_id, command.collection, collection.incarnation, command.document))
-        document.fail(command.content_hash, command.filename, error.code, error.detail)
+        document.fail(command.content_hash, _description(command), error.code, error.detail)
         await work.save(document)
+
+
+def _description(command: PutDocument) -> Description:
+    return Description(command.filename, command.title, command.metadata, command.tags, command.readers)
 
 
 def _stem(filename: str) -> str:
