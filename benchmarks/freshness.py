@@ -1,11 +1,11 @@
 """Is a cached answer ever stale, and what do other ways of keeping answers fresh give for the same operations?
 
 10,000 operations on real passages in Japanese and English: four of five are questions (Zipf-distributed, some about
-documents that are not there yet), the others add, edit, delete and tag documents. After every question the same is
-answered anew without any cache, at the position of the last write: that is the truth. Beside the strict cache, on the
-same truths: caches that keep answers for 60 s and for 3,600 s, one that drops an answer when a document of its context
-changes but knows nothing of new ones, and an oracle that drops exactly what would be answered otherwise now. Their
-clock goes one second with each operation.
+documents that are not there yet, by people of two groups), the others add, edit, delete and tag documents and change
+who may read them. After every question the same is answered anew without any cache, at the position of the last write:
+that is the truth. Beside the strict cache, on the same truths: caches that keep answers for 60 s and for 3,600 s, one
+that drops an answer when a document of its context changes but knows nothing of new ones, and an oracle that drops
+exactly what would be answered otherwise now. Their clock goes one second with each operation.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from ryorin.bootstrap.settings import Settings
 from ryorin.contexts.answers.module import ExtractiveAnswerer
 from ryorin.contexts.answers.queries import FRESHNESS_MODEL, Answer, AnswerQuestion, ChatMessage, GroundingOptions
 from ryorin.contexts.identity.module import LOCAL_ADMINISTRATOR
-from ryorin.contexts.knowledge.commands import DeleteDocument, PutDocument, TagDocument
+from ryorin.contexts.knowledge.commands import DeleteDocument, PutDocument, ShareDocument, TagDocument
 from ryorin.contexts.knowledge.module import analyse, split_sentences
 from ryorin.contexts.knowledge.queries import SEARCH_MODEL
 from ryorin.contexts.operations.queries import GetCommand
 from ryorin.kernel.consistency import Consistency, ensure
 from ryorin.kernel.events import LogPosition
-from ryorin.kernel.messages import Command
+from ryorin.kernel.messages import EVERYONE, Actor, Command, Scope, may_read
 from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker
 
 OPERATIONS = 10_000
@@ -44,11 +44,18 @@ QUESTIONS = 600
 ZIPF = 1.0
 SECONDS_PER_OPERATION = 1.0
 COLLECTION = "corpus"
-WRITES = ("add", "edit", "delete", "tag")
+WRITES = ("add", "edit", "delete", "tag", "share")
 # served without making the answer again
 HITS = ("l1", "l2", "revalidated")
 TAGS = ("public", "draft", "old")
-WRITE_WEIGHTS = (35, 40, 15, 10)
+WRITE_WEIGHTS = (30, 40, 15, 5, 10)
+# who asks, how often, and whom a document may be for
+READING = frozenset({Scope.KNOWLEDGE_READ, Scope.ANSWERS_READ})
+ASKERS = {
+    name: Actor(LOCAL_ADMINISTRATOR.org_id, name, READING, (EVERYONE, f"group:{name}")) for name in ("shop", "office")
+}
+ASKER_WEIGHTS = (80, 20)
+READERS = ((EVERYONE,), (EVERYONE,), ("group:shop",), ("group:office",), ("group:office", "group:shop"))
 
 Signature = tuple[object, ...]
 
@@ -60,6 +67,8 @@ class Truth:
     answer: Signature
     context: Signature
     documents: frozenset[str]
+    # documents that the asker may not read
+    hidden: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -69,17 +78,21 @@ class Tally:
     asked: int = 0
     hits: int = 0
     stale: int = 0
+    # shown to someone who may not read it any more
+    leaked: int = 0
 
-    def note(self, hit: bool, right: bool) -> None:
+    def note(self, hit: bool, right: bool, leaked: bool = False) -> None:
         self.asked += 1
         self.hits += hit
         self.stale += hit and not right
+        self.leaked += hit and leaked
 
     def figures(self, name: str) -> dict[str, float]:
         """Hit rate, and which share of the hits was stale."""
         return {
             f"{name}_hit_rate": round(self.hits / max(1, self.asked), 4),
             f"{name}_stale_hits": self.stale,
+            f"{name}_leaked_hits": self.leaked,
             f"{name}_stale_rate": round(self.stale / max(1, self.hits), 4),
         }
 
@@ -95,7 +108,7 @@ class TtlCache:
     def ask(self, question: str, now: float, truth: Truth) -> None:
         at, answer = self.kept.get(question, (-self.seconds, truth))
         hit = now - at < self.seconds
-        self.tally.note(hit, answer.answer == truth.answer)
+        self.tally.note(hit, answer.answer == truth.answer, bool(answer.documents & truth.hidden))
         if not hit:
             self.kept[question] = now, truth
 
@@ -112,7 +125,8 @@ class ReferenceCache:
 
     def ask(self, question: str, now: float, truth: Truth) -> None:
         answer = self.kept.setdefault(question, truth)
-        self.tally.note(answer is not truth, answer.answer == truth.answer)
+        leaked = bool(answer.documents & truth.hidden)
+        self.tally.note(answer is not truth, answer.answer == truth.answer, leaked)
 
     def changed(self, document: str) -> None:
         for question in [question for question, truth in self.kept.items() if document in truth.documents]:
@@ -147,6 +161,7 @@ class Library:
         self.present = present
         self._later = list(later.items())
         self.written: Counter[str] = Counter()
+        self.readers: dict[str, tuple[str, ...]] = {}
 
     async def write(self) -> tuple[str, LogPosition]:
         """Change something; the document's name and the write's token."""
@@ -165,9 +180,18 @@ class Library:
             return name, await self._done(
                 TagDocument(collection=COLLECTION, document=name, add=(add,), remove=(remove,))
             )
+        if kind == "share":
+            self.readers[name] = self._dice.choice(READERS)
+            return name, await self._done(
+                ShareDocument(collection=COLLECTION, document=name, readers=self.readers[name])
+            )
         # what was deleted may be added again
         self._later.append((name, self.present.pop(name)))
         return name, await self._done(DeleteDocument(collection=COLLECTION, document=name))
+
+    def hidden(self, actor: Actor) -> frozenset[str]:
+        """Documents that an actor may not read."""
+        return frozenset(name for name, readers in self.readers.items() if not may_read(actor.readers, readers))
 
     def _edited(self, text: str) -> str:
         """A sentence goes, or one of another document comes."""
@@ -219,22 +243,22 @@ class Asker:
         extractive = ExtractiveAnswerer(split_sentences, analyse)
         self._maker = AnswerMaker({}, extractive, app.base.positions, app.base.clock, app.base.ids)
 
-    async def ask(self, text: str) -> Answer:
+    async def ask(self, text: str, actor: Actor) -> Answer:
         """As a user would: strict, without a token."""
-        return await self._app.services.queries.ask(_question(text), LOCAL_ADMINISTRATOR)
+        return await self._app.services.queries.ask(_question(text), actor)
 
-    async def truth(self, text: str, token: LogPosition | None) -> Truth:
+    async def truth(self, text: str, actor: Actor, token: LogPosition | None, hidden: frozenset[str]) -> Truth:
         """Answered without any cache, at the token."""
         demand = Consistency(token, 60)
         await ensure(self._app.base.positions, (SEARCH_MODEL, FRESHNESS_MODEL), demand)
         question = _question(text)
-        retrieved = await self._maker.retrieve(question, LOCAL_ADMINISTRATOR, self._app.services.queries)
+        retrieved = await self._maker.retrieve(question, actor, self._app.services.queries)
         made = [part.answer async for part in self._maker.make(question, retrieved)][-1]
         if made is None or retrieved.result is None:
             raise SystemExit("an answer ended before it was complete")
         context = tuple((hit.document, hit.version, hit.ordinal) for hit in retrieved.result.hits)
         documents = frozenset(hit.document for hit in retrieved.result.hits)
-        return Truth(signature(made), context, documents)
+        return Truth(signature(made), context, documents, hidden)
 
 
 def _question(text: str) -> AnswerQuestion:
@@ -287,12 +311,13 @@ class Trial:
     def asked(self, question: str, answer: Answer, milliseconds: float, truth: Truth, now: float) -> None:
         """Note what our cache said and what was right, and ask the others."""
         hit, right = answer.cache in HITS, signature(answer) == truth.answer
+        leaked = any(one.document in truth.hidden for one in answer.citations)
         if hit:
             self.hit_ms.append(milliseconds)
         if hit and not right:
             say(f"stale: {question!r} from {answer.cache}: {signature(answer)} instead of {truth.answer}")
         self.layers[answer.cache] += 1
-        self.ours.note(hit, right)
+        self.ours.note(hit, right, leaked)
         for cache in self.others.values():
             cache.ask(question, now, truth)
 
@@ -306,6 +331,7 @@ class Trial:
             "questions": self.ours.asked,
             "hits": self.ours.hits,
             "stale_hits": self.ours.stale,
+            "leaked_hits": self.ours.leaked,
             "hit_rate": round(self.ours.hits / max(1, self.ours.asked), 4),
             **kept,
             "hit_p50_ms": percentile(self.hit_ms or [0.0], 50),
@@ -350,11 +376,14 @@ async def run(operations: int, share: float) -> None:
                     trial.changed(document)
                     continue
                 question = dice.choices(asked, popularity)[0]
+                actor = ASKERS[dice.choices(list(ASKERS), ASKER_WEIGHTS)[0]]
                 started = time.perf_counter()
-                answer = await asker.ask(question)
+                answer = await asker.ask(question, actor)
                 milliseconds = (time.perf_counter() - started) * 1000
-                truth = await asker.truth(question, token)
-                trial.asked(question, answer, milliseconds, truth, number * SECONDS_PER_OPERATION)
+                truth = await asker.truth(question, actor, token, library.hidden(actor))
+                # the others cannot know who may share what: each asker has a cache of their own
+                place = f"{actor.principal_id}: {question}"
+                trial.asked(place, answer, milliseconds, truth, number * SECONDS_PER_OPERATION)
     figures = {"operations": operations, **trial.figures()}
     figures |= {f"written_{kind}": count for kind, count in sorted(library.written.items())}
     config = {
