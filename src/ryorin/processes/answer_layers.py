@@ -6,7 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ryorin.contexts.answers.module import AnswerStore, Audiences, CachedAnswer, HotAnswers, KeptAnswer, context_digest
+from ryorin.contexts.answers.module import (
+    AnswerStore,
+    Audiences,
+    CachedAnswer,
+    HotAnswers,
+    KeptAnswer,
+    SharedAnswers,
+    context_digest,
+)
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, Freshness
 from ryorin.contexts.knowledge.pipeline import CacheStage
 from ryorin.kernel.events import BEGINNING, LogPosition
@@ -20,6 +28,8 @@ from ryorin.processes.probe_codec import encode_outline, encode_probe
 MAX_STALENESS_SECONDS = 60.0
 # times to live vary by this share, so that what was kept together does not end together
 JITTER = 0.1
+# a provider's finish reason for what it does not answer
+REFUSED = "content_filter"
 # of questions that may be answered wrongly from another's answer, if nobody says otherwise
 SEMANTIC_BOUND = 0.01
 
@@ -56,8 +66,20 @@ class Asked:
     verified: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CacheDefaults:
+    """How long an answer is kept (seconds) and how large it may be (bytes of text); for whoever does not say,
+    whether paraphrases may be answered, and with which bound; whether refusals of a provider are kept."""
+
+    ttl_seconds: float
+    max_answer_bytes: int = 1024 * 1024
+    semantic: bool = False
+    semantic_bound: float = SEMANTIC_BOUND
+    refusals: bool = False
+
+
 class AnswerLayers:
-    """L1 and L2 behind one rule."""
+    """L1, what processes share, and L2 behind one rule."""
 
     def __init__(
         self,
@@ -65,22 +87,19 @@ class AnswerLayers:
         store: AnswerStore,
         check: FreshnessCheck,
         stages: CacheStages,
-        ttl_seconds: float,
-        dice: Callable[[], float],
         audiences: Audiences,
-        semantic: bool = False,
-        semantic_bound: float = SEMANTIC_BOUND,
+        defaults: CacheDefaults,
+        dice: Callable[[], float],
+        shared: SharedAnswers | None = None,
     ) -> None:
         self._hot = hot
+        self._shared = shared
         self._store = store
         self._check = check
         self._stages = stages
-        self._ttl_seconds = ttl_seconds
-        self._dice = dice
         self._audiences = audiences
-        # for whoever does not say: whether paraphrases may be answered, and with which bound
-        self._semantic = semantic
-        self._semantic_bound = semantic_bound
+        self._defaults = defaults
+        self._dice = dice
 
     async def asked(self, query: AnswerQuestion, actor: Actor) -> Asked:
         """As whom a question is asked, and by what rules it may be answered.
@@ -118,8 +137,8 @@ class AnswerLayers:
         )
 
     def _bound(self, wanted: bool | None, own: float | None) -> float | None:
-        allowed = self._semantic if wanted is None else wanted
-        return (own or self._semantic_bound) if allowed else None
+        allowed = self._defaults.semantic if wanted is None else wanted
+        return (own or self._defaults.semantic_bound) if allowed else None
 
     async def fresh(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
         """An answer as fresh as the rules want it."""
@@ -132,11 +151,26 @@ class AnswerLayers:
             hot = rules.young(self._hot.get(actor.org_id, key))
             if hot is not None:
                 return hot
+        shared = await self._shared_one(key, rules, actor)
+        if shared is not None:
+            return shared
         kept = await self._store.get(actor.org_id, key, settled=rules.freshness != "ttl")
         if kept is None or rules.young(kept.answer) is None:
             return None
-        self._hot.put(actor.org_id, key, kept)
+        self._hold(actor.org_id, key, kept)
         return replace(kept.answer, cache="l2")
+
+    async def _shared_one(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
+        if self._shared is None or not self._hot.connected:
+            return None
+        kept = await self._shared.get(actor.org_id, key)
+        if kept is None or rules.young(kept.answer) is None or not self._hot.put(actor.org_id, key, kept):
+            return None
+        return replace(kept.answer, cache="shared")
+
+    def _hold(self, org_id: OrgId, key: str, kept: KeptAnswer) -> None:
+        if self._hot.put(org_id, key, kept) and self._shared is not None:
+            self._shared.put(org_id, key, kept)
 
     async def _verified(self, rules: CacheRules, actor: Actor) -> bool:
         if rules.collection is None or rules.freshness == "ttl":
@@ -161,10 +195,12 @@ class AnswerLayers:
         self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, answer: Answer, rules: CacheRules
     ) -> None:
         """Keep a whole answer, in memory if it is still valid once it is stored."""
-        if answer.degraded:
-            return  # the next asker deserves a try at the whole
+        if not self._keepable(answer):
+            return
         entry = self._entry(key, query, actor, retrieved, answer, rules)
-        self._remember(entry, await self._store.put(entry))
+        kept = await self._store.put(entry)
+        if kept is not None:
+            self._hold(actor.org_id, key, kept)
 
     async def revalidated(
         self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, rules: CacheRules
@@ -177,24 +213,28 @@ class AnswerLayers:
         if answer is None:
             return None
         entry = self._entry(key, query, actor, retrieved, answer, rules)
-        self._remember(entry, await self._store.renew(entry))
+        kept = await self._store.renew(entry)
+        if kept is not None:
+            self._hold(actor.org_id, key, kept)
         return replace(answer, cache="revalidated")
+
+    def _keepable(self, answer: Answer) -> bool:
+        """Of one that is not whole, or that a provider refused, the next asker deserves another try."""
+        refused = answer.finish_reason == REFUSED and not self._defaults.refusals
+        return not answer.degraded and not refused and len(answer.text.encode()) <= self._defaults.max_answer_bytes
 
     def remember(self, key: str, actor: Actor, answer: Answer) -> None:
         """Have an answer without documents in memory at once."""
-        if not answer.degraded:
-            self._hot.put(actor.org_id, key, KeptAnswer(answer, None, None, BEGINNING))
-
-    def _remember(self, entry: CachedAnswer, valid_at: LogPosition | None) -> None:
-        if valid_at is not None:
-            kept = KeptAnswer(entry.answer, entry.collection, entry.lexicon_epoch, valid_at)
-            self._hot.put(entry.org_id, entry.key, kept)
+        if self._keepable(answer):
+            self._hot.put(
+                actor.org_id, key, KeptAnswer(answer, None, None, BEGINNING, ttl_seconds=self._defaults.ttl_seconds)
+            )
 
     def _entry(
         self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, answer: Answer, rules: CacheRules
     ) -> CachedAnswer:
         probe = retrieved.result.probe if retrieved.result else None
-        ttl = min(self._ttl_seconds, rules.ttl or self._ttl_seconds)
+        ttl = min(self._defaults.ttl_seconds, rules.ttl or self._defaults.ttl_seconds)
         return CachedAnswer(
             key=key,
             org_id=actor.org_id,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ryorin.adapters.local.hot_answers import MemoryHotAnswers
@@ -18,7 +20,7 @@ def kept(at: int, epoch: int = 1) -> KeptAnswer:
 
 @pytest.fixture
 def hot() -> MemoryHotAnswers:
-    answers = MemoryHotAnswers(100, 60)
+    answers = MemoryHotAnswers(1_000_000, 60)
     answers.connection(True)
     return answers
 
@@ -65,4 +67,59 @@ def test_while_notifications_may_be_missing_nothing_is_taken_and_afterwards_all_
     assert hot.get(ORG, "later") is None
     hot.connection(True)
     assert hot.connected
+    assert hot.get(ORG, "k") is None
+
+
+def sized(text: str, tokens: int = 0, at: int = 5, **more: object) -> KeptAnswer:
+    answer = replace(ANSWER, text=text, usage=Usage(tokens, tokens))
+    return replace(KeptAnswer(answer, "docs", 1, LogPosition(at, 0)), **more)  # type: ignore[arg-type]  # by name
+
+
+def test_answers_that_cost_nothing_push_out_none_that_did() -> None:
+    hot = MemoryHotAnswers(40_000, 60)
+    hot.connection(True)
+    hot.put(ORG, "paid", sized("a model said this", tokens=10))
+
+    for number in range(100):
+        hot.put(ORG, f"free {number}", sized("an extract " * 20))
+
+    assert hot.get(ORG, "paid") is not None
+    assert hot.get(ORG, "free 99") is not None
+    assert hot.get(ORG, "free 0") is None
+
+
+def test_memory_is_bounded_by_bytes_and_one_answer_never_empties_it() -> None:
+    hot = MemoryHotAnswers(40_000, 60)
+    hot.connection(True)
+    hot.put(ORG, "small", sized("small", tokens=1))
+
+    assert hot.put(ORG, "huge", sized("漢" * 40_000, tokens=1))
+
+    assert hot.get(ORG, "small") is not None
+    assert hot.get(ORG, "huge") is None
+
+
+def test_what_was_found_valid_before_this_process_listened_is_not_believed(hot: MemoryHotAnswers) -> None:
+    hot.told("begun\x1f\x1f\x1f100")
+
+    early, later = hot.put(ORG, "k", sized("t", seen=99)), hot.put(ORG, "later", sized("t", seen=100))
+
+    assert (early, later) == (False, True)
+    assert hot.get(ORG, "k") is None
+
+
+def test_an_answer_from_before_everything_was_flushed_is_not_believed(hot: MemoryHotAnswers) -> None:
+    hot.put(ORG, "k", sized("t", seen=1))
+    hot.told("all\x1fa\x1f\x1f7-0")
+
+    assert hot.get(ORG, "k") is None
+    assert not hot.put(ORG, "k", sized("t", at=6, seen=1))
+    assert hot.put(OrgId("b"), "k", sized("t", at=6, seen=1))
+    # made after it, and kept by nobody yet
+    assert hot.put(ORG, "new", KeptAnswer(ANSWER, None, None, LogPosition(0, 0)))
+
+
+def test_an_answer_is_not_given_beyond_its_own_time(hot: MemoryHotAnswers) -> None:
+    hot.put(ORG, "k", sized("t", ttl_seconds=0.0))
+
     assert hot.get(ORG, "k") is None

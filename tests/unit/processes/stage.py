@@ -37,7 +37,7 @@ from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, OrgId, Scope
-from ryorin.processes.answer_layers import AnswerLayers
+from ryorin.processes.answer_layers import AnswerLayers, CacheDefaults
 from ryorin.processes.answer_question import AnswerQuestionProcess
 from ryorin.processes.expand_query import ExpandQueryProcess
 from ryorin.processes.freshness_check import FreshnessCheck
@@ -136,6 +136,7 @@ class Parrot:
     words: Sequence[str | Exception | asyncio.Event]
     context_tokens: int = 4096
     identity: str = "parrot"
+    finish_reason: str = "stop"
     requests: list[ChatRequest] = field(default_factory=list)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
@@ -147,7 +148,7 @@ class Parrot:
                 await word.wait()
                 continue
             yield ChatDelta(word)
-        yield ChatDelta("", finish_reason="stop")
+        yield ChatDelta("", finish_reason=self.finish_reason)
 
     def count_tokens(self, text: str) -> int:
         return len(text) // 4
@@ -188,11 +189,12 @@ async def letters(texts: Sequence[str], kind: Literal["query", "passage"]) -> ND
 class Stage:
     """Everything that answers, wired on memory."""
 
-    def __init__(self, **models: Parrot) -> None:
+    def __init__(self, defaults: CacheDefaults = CacheDefaults(TTL_SECONDS), **models: Parrot) -> None:  # noqa: B008
+        self.models = models
         self.clock, self.positions, self.telemetry = StandingClock(), Positions(), MemoryTelemetry()
         self.epoch = 1
         self.noted: list[tuple[OrgId, str | None, str]] = []
-        self.hot = MemoryHotAnswers(100, 60)
+        self.hot = MemoryHotAnswers(1_000_000, 60)
         self.hot.connection(True)
         self.store = MemoryAnswers(self.clock, lambda org_id, collection: self.epoch, self.hot.told)
         self.shelf: Shelf = Shelf(self.positions, {"office.md": "The Tokyo office opens at nine."})
@@ -200,7 +202,7 @@ class Stage:
         maker = AnswerMaker(models, extractive, self.positions, self.clock, TimeOrderedIds())
         self.changes, self.stages = Changes(), Stages()
         self.check = FreshnessCheck(self.changes, self.positions)
-        layers = AnswerLayers(self.hot, self.store, self.check, self.stages, TTL_SECONDS, lambda: 0.0, self.store)
+        layers = AnswerLayers(self.hot, self.store, self.check, self.stages, self.store, defaults, lambda: 0.0)
         # what the dice of exploration show
         self.thrown = 0.0
         self.paraphrases = MemorySemanticStore()

@@ -11,6 +11,7 @@ from ryorin.contexts.answers.module import cache_key
 from ryorin.kernel.errors import Forbidden, InvalidInput
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import OrgId, Scope
+from ryorin.processes.answer_layers import CacheDefaults
 from tests.unit.processes.stage import ACTOR, ORG, TTL_SECONDS, Parrot, Stage, question
 
 
@@ -184,6 +185,24 @@ async def test_a_cached_answer_is_streamed_in_pieces_that_add_up() -> None:
     assert "".join(part.text for part in parts) == made.text
     assert [part.answer is not None for part in parts] == [False] * (len(parts) - 1) + [True]
     assert parts[-1].answer is not None and parts[-1].answer.cache == "l1"
+
+
+@pytest.mark.parametrize(("refusals", "layers"), [(False, ["miss", "miss"]), (True, ["miss", "l1"])])
+async def test_what_a_provider_refuses_is_kept_only_where_that_is_wanted(refusals: bool, layers: list[str]) -> None:
+    stage = Stage(CacheDefaults(TTL_SECONDS, refusals=refusals), parrot=Parrot(["I would ", "rather not."]))
+    stage.models["parrot"].finish_reason = "content_filter"
+
+    asked = [await stage.ask(question(model="parrot")) for _ in range(2)]
+
+    assert [answer.cache for answer in asked] == layers
+
+
+async def test_an_answer_that_is_too_long_is_given_and_not_kept() -> None:
+    stage = Stage(CacheDefaults(TTL_SECONDS, max_answer_bytes=10), parrot=Parrot(["早すぎる朝"]))
+
+    asked = [await stage.ask(question(model="parrot")) for _ in range(2)]
+
+    assert [(answer.text, answer.cache) for answer in asked] == [("早すぎる朝", "miss")] * 2
 
 
 async def test_a_stream_left_in_the_middle_is_not_kept() -> None:

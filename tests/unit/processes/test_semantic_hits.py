@@ -12,7 +12,7 @@ from ryorin.contexts.answers.semantic import GetSemanticReport
 from ryorin.contexts.knowledge.pipeline import CacheStage
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import OrgId
-from ryorin.processes.answer_layers import AnswerLayers
+from ryorin.processes.answer_layers import AnswerLayers, CacheDefaults
 from tests.unit.processes.stage import ACTOR, ORG, Parrot, Stage, question
 
 OPEN = "When does the Tokyo office open?"
@@ -152,9 +152,8 @@ async def test_evidence_of_a_stricter_bound_is_evidence_of_its_own() -> None:
 
 async def test_the_servers_bound_holds_for_whoever_wants_paraphrases_and_names_none() -> None:
     stage = Stage(subject=Subject())
-    layers = AnswerLayers(
-        stage.hot, stage.store, stage.check, stage.stages, 60, lambda: 0.0, stage.store, semantic_bound=0.002
-    )
+    defaults = CacheDefaults(60, semantic_bound=0.002)
+    layers = AnswerLayers(stage.hot, stage.store, stage.check, stage.stages, stage.store, defaults, lambda: 0.0)
 
     wanted = (await layers.asked(asks(OPEN), ACTOR)).rules
     silent = (await layers.asked(asks(OPEN, None), ACTOR)).rules

@@ -1,11 +1,11 @@
-"""L1: answers in memory, bounded by count and time, evicted by what the freshness projection tells."""
+"""L1: answers in memory, bounded by bytes and time, evicted by what the freshness projection tells."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from cachebox import Cache, TTLCache
+from cachebox import Cache, LRUCache
 
 from ryorin.contexts.answers.queries import Answer
 from ryorin.contexts.answers.read.ports import KeptAnswer
@@ -14,6 +14,14 @@ from ryorin.kernel.messages import OrgId
 
 # evictions remembered, to refuse an answer that was made before one and arrives after it
 REMEMBERED_EVICTIONS = 50_000
+# of the room, for answers that no model was paid for: however many there are, they push out none of the others
+FREE_SHARE = 0.25
+# what an entry takes beside its texts, about (bytes)
+OVERHEAD_BYTES = 1500
+CITATION_BYTES = 600
+
+# the place of an eviction of all that an organisation has
+EVERYTHING = "everything"
 
 _Key = tuple[str, str]
 
@@ -23,17 +31,24 @@ class _Entry:
     answer: Answer
     collection: str | None
     kept_at: float
+    expires_at: float
 
 
 class MemoryHotAnswers:
     """The `HotAnswers` port; takes nothing while notifications may be lost, and forgets all when they come again."""
 
-    def __init__(self, max_answers: int, ttl_seconds: float) -> None:
-        self._answers: TTLCache[_Key, _Entry] = TTLCache(max_answers, ttl_seconds)
+    def __init__(self, max_bytes: int, ttl_seconds: float) -> None:
+        self._ttl_seconds = ttl_seconds
+        free = int(max_bytes * FREE_SHARE)
+        # the least recently used goes first, among those that cost money to make and among those that do not
+        self._paid: LRUCache[_Key, _Entry] = LRUCache(max(1, max_bytes - free), getsizeof=_bytes)
+        self._free: LRUCache[_Key, _Entry] = LRUCache(max(1, free), getsizeof=_bytes)
         self._evicted: Cache[_Key, LogPosition] = Cache(REMEMBERED_EVICTIONS)
         self._epochs: Cache[_Key, int] = Cache(REMEMBERED_EVICTIONS)
         # answers valid only up to here are not kept: evictions before it are forgotten
         self._floor = BEGINNING
+        # evictions by earlier transactions were not told
+        self._begun = 0
         self._connected = False
 
     @property
@@ -43,55 +58,86 @@ class MemoryHotAnswers:
 
     def get(self, org_id: OrgId, key: str) -> Answer | None:
         """An answer that this process does not know to be invalid."""
-        entry = self._answers.get((org_id, key))
-        if entry is None:
+        entry = self._paid.get((org_id, key)) or self._free.get((org_id, key))
+        now = monotonic()
+        if entry is None or entry.expires_at <= now:
             return None
-        return replace(
-            entry.answer,
-            cache="l1",
-            age_seconds=round(entry.answer.age_seconds + monotonic() - entry.kept_at, 3),
-        )
+        age = round(entry.answer.age_seconds + now - entry.kept_at, 3)
+        return replace(entry.answer, cache="l1", age_seconds=age)
 
-    def put(self, org_id: OrgId, key: str, kept: KeptAnswer) -> None:
-        """Keep an answer, unless it was evicted after the position at which it was known to be valid."""
-        evicted = max(self._floor, self._evicted.get((org_id, key)) or BEGINNING)
-        if kept.collection is not None:
-            evicted = max(evicted, self._evicted.get((org_id, _all_of(kept.collection))) or BEGINNING)
-            if (kept.lexicon_epoch or 0) < (self._epochs.get((org_id, kept.collection)) or 0):
-                return
-        if self._connected and kept.valid_at >= evicted:
-            self._answers[org_id, key] = _Entry(kept.answer, kept.collection, monotonic())
+    def put(self, org_id: OrgId, key: str, kept: KeptAnswer) -> bool:
+        """Keep an answer if all is known that could have made it invalid, and did not; whether that is so."""
+        if not self._connected or self._outdated(org_id, key, kept):
+            return False
+        now = monotonic()
+        expires_at = now + min(self._ttl_seconds, kept.ttl_seconds)
+        segment = self._paid if kept.answer.usage.completion_tokens else self._free
+        entry = _Entry(kept.answer, kept.collection, now, expires_at)
+        # one that is larger than all the room is left to the other layers
+        if _bytes((org_id, key), entry) < segment.maxsize:
+            segment[org_id, key] = entry
+        return True
+
+    def _outdated(self, org_id: OrgId, key: str, kept: KeptAnswer) -> bool:
+        if kept.seen is None and kept.collection is None:
+            return False  # it was made just now, and depends on nothing that could have changed since
+        if kept.seen is not None and kept.seen < self._begun:
+            return True
+        collection = kept.collection
+        if collection is not None and (kept.lexicon_epoch or 0) < (self._epochs.get((org_id, collection)) or 0):
+            return True
+        places = [key, EVERYTHING, *([_all_of(collection)] if collection is not None else [])]
+        evicted = max(self._evicted.get((org_id, place)) or BEGINNING for place in places)
+        return kept.valid_at < max(self._floor, evicted)
 
     def told(self, payload: str) -> None:
         """Take a notification: `kind US org US what US position or epoch`, as PostgreSQL's adapter sends it."""
         kind, org_id, what, when = payload.split("\x1f")
-        if kind == "readers":
-            return
-        if kind == "key":
-            self._answers.pop((org_id, what), None)
-            self._remember((org_id, what), LogPosition.parse(when))
-            return
-        for key, entry in list(self._answers.items()):
-            if key[0] == org_id and (kind == "all" or entry.collection == what):
-                self._answers.pop(key, None)
-        if kind == "all":
-            return
-        if kind == "epoch":
-            self._epochs[org_id, what] = int(when)
-        else:
-            self._remember((org_id, _all_of(what)), LogPosition.parse(when))
+        match kind:
+            case "begun":
+                self._begun = int(when)
+            case "key":
+                self._drop((org_id, what))
+                self._remember((org_id, what), LogPosition.parse(when))
+            case "collection":
+                self._drop_all(org_id, what)
+                self._remember((org_id, _all_of(what)), LogPosition.parse(when))
+            case "epoch":
+                self._drop_all(org_id, what)
+                self._epochs[org_id, what] = int(when)
+            case "all":
+                self._drop_all(org_id, None)
+                self._remember((org_id, EVERYTHING), LogPosition.parse(when))
 
     def connection(self, connected: bool) -> None:
         """Notifications begin to arrive (True), from which on all are known, or may get lost (False)."""
         self._connected = connected
         if connected:
-            self._answers.clear()
+            self._paid.clear()
+            self._free.clear()
+
+    def _drop(self, key: _Key) -> None:
+        self._paid.pop(key, None)
+        self._free.pop(key, None)
+
+    def _drop_all(self, org_id: str, collection: str | None) -> None:
+        for segment in (self._paid, self._free):
+            for key, entry in list(segment.items()):
+                if key[0] == org_id and collection in (None, entry.collection):
+                    segment.pop(key, None)
 
     def _remember(self, key: _Key, at: LogPosition) -> None:
         if len(self._evicted) >= REMEMBERED_EVICTIONS - 1:
             self._evicted.clear()
             self._floor = max(self._floor, at)
         self._evicted[key] = at
+
+
+def _bytes(key: _Key, entry: _Entry) -> int:
+    answer = entry.answer
+    # as Python keeps it: one byte a character, or up to four as soon as one character needs them
+    width = 1 if answer.text.isascii() else 4
+    return OVERHEAD_BYTES + CITATION_BYTES * len(answer.citations) + width * len(answer.text)
 
 
 def _all_of(collection: str) -> str:

@@ -54,7 +54,9 @@ class MemoryAnswers:
         entry, age = row.entry, (self._clock.now() - row.created_at).total_seconds()
         if age >= entry.ttl_seconds or self._outdated(entry):
             return None
-        return KeptAnswer(replace(entry.answer, age_seconds=age), entry.collection, entry.lexicon_epoch, self._reached)
+        answer = replace(entry.answer, age_seconds=age)
+        left = entry.ttl_seconds - age
+        return KeptAnswer(answer, entry.collection, entry.lexicon_epoch, self._reached, ttl_seconds=left)
 
     async def changed(self, org_id: OrgId, collection: str) -> LogPosition:
         """The newest change of a collection."""
@@ -68,7 +70,7 @@ class MemoryAnswers:
             return None
         return replace(row.entry.answer, age_seconds=(now - row.created_at).total_seconds())
 
-    async def put(self, entry: CachedAnswer) -> LogPosition | None:
+    async def put(self, entry: CachedAnswer) -> KeptAnswer | None:
         """Keep an answer, unless its collection or its ranking changed since it was asked for."""
         if self._overtaken(entry):
             return None
@@ -81,7 +83,7 @@ class MemoryAnswers:
             return None
         return replace(row.entry.answer, age_seconds=(self._clock.now() - row.created_at).total_seconds())
 
-    async def renew(self, entry: CachedAnswer) -> LogPosition | None:
+    async def renew(self, entry: CachedAnswer) -> KeptAnswer | None:
         """Make an answer that is there valid again; its age goes on."""
         place = entry.org_id, entry.key
         row = self._rows.get(place) or self._dropped.get(place, (None, None))[0]
@@ -90,10 +92,11 @@ class MemoryAnswers:
         kept = replace(entry, answer=row.entry.answer, ttl_seconds=row.entry.ttl_seconds)
         return self._keep(kept, row.created_at)
 
-    def _keep(self, entry: CachedAnswer, created_at: datetime) -> LogPosition:
+    def _keep(self, entry: CachedAnswer, created_at: datetime) -> KeptAnswer:
         self._rows[entry.org_id, entry.key] = _Row(entry, created_at, next(self._sequences))
         self._dropped.pop((entry.org_id, entry.key), None)
-        return max(entry.as_of, self._reached)
+        valid_at = max(entry.as_of, self._reached)
+        return KeptAnswer(entry.answer, entry.collection, entry.lexicon_epoch, valid_at, ttl_seconds=entry.ttl_seconds)
 
     def keys(self) -> list[str]:
         """The keys of what is kept."""

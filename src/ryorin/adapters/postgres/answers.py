@@ -16,12 +16,15 @@ from ryorin.kernel.codec import from_json, to_json
 from ryorin.kernel.events import BEGINNING, LogPosition
 from ryorin.kernel.messages import OrgId
 
+# all transactions before it have ended, and what they did is seen
+SEEN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS seen"
 FRESHNESS = """
 SELECT transaction_id, position FROM projection_generations WHERE name = 'answers.freshness' AND state = 'active'
 """
 # not while invalidations are behind the index: the answer could lack what a search finds already
 GET = f"""
 SELECT a.answer, a.collection, a.lexicon_epoch, EXTRACT(epoch FROM now() - a.created_at)::float8 AS age,
+       EXTRACT(epoch FROM a.expires_at - now())::float8 AS ttl, {SEEN},
        f.transaction_id::text::bigint AS transaction_id, f.position
 FROM answers a, ({FRESHNESS}) f, projection_generations s
 WHERE a.org_id = %(org_id)s AND a.key = %(key)s AND a.invalidated_at IS NULL AND a.expires_at > now()
@@ -77,7 +80,7 @@ INSERT INTO answer_ledger (org_id, id, key, collection, model, lexicon_epoch, pr
 VALUES (%(org_id)s, %(id)s, %(key)s, %(collection)s, %(model)s, %(lexicon_epoch)s, %(provenance)s, %(documents)s,
         %(transaction_id)s::text::xid8, %(position)s, now(), now() + make_interval(secs => %(ttl)s)))
 """
-REACHED = FRESHNESS.replace("SELECT transaction_id", "SELECT transaction_id::text::bigint AS transaction_id")
+REACHED = FRESHNESS.replace("SELECT transaction_id", f"SELECT {SEEN}, transaction_id::text::bigint AS transaction_id")
 # one statement is one way to the database and back
 KEEP = f"WITH kept AS ({PUT}), {RECORD} {REACHED}"
 KEEP_ON = f"WITH kept AS ({RENEW}), {RECORD_AGAIN} {REACHED}"
@@ -140,6 +143,8 @@ SELECT key FROM flushed
 TOLD_ONE_BY_ONE = 1000
 PURGE_LEDGER = "DELETE FROM answer_ledger WHERE created_at < now() - interval '30 days' AND expires_at < now()"
 NOTIFY = "SELECT pg_notify(%s, %s)"
+# evictions by transactions from here on will be told to who listens now
+GREETING = "SELECT concat_ws(E'\\x1f', 'begun', '', '', pg_snapshot_xmax(pg_current_snapshot()))"
 
 
 # readers only ever come to a collection: one too many costs a hit, one too few would give an answer away
@@ -164,7 +169,7 @@ class PostgresAnswerStore:
         if row is None:
             return None
         valid_at = LogPosition(row["transaction_id"], row["position"])
-        return KeptAnswer(_answer(row), row["collection"], row["lexicon_epoch"], valid_at)
+        return KeptAnswer(_answer(row), row["collection"], row["lexicon_epoch"], valid_at, row["seen"], row["ttl"])
 
     async def changed(self, org_id: OrgId, collection: str) -> LogPosition:
         """The newest change of a collection that the freshness projection has dealt with."""
@@ -181,15 +186,15 @@ class PostgresAnswerStore:
         row = await self._pool.fetch_one(OF_CONTEXT, (org_id, key, context))
         return _answer(row) if row else None
 
-    async def put(self, entry: CachedAnswer) -> LogPosition | None:
+    async def put(self, entry: CachedAnswer) -> KeptAnswer | None:
         """Keep an answer, unless its collection or its ranking changed since it was asked for."""
         return await self._write(entry, KEEP)
 
-    async def renew(self, entry: CachedAnswer) -> LogPosition | None:
+    async def renew(self, entry: CachedAnswer) -> KeptAnswer | None:
         """Make an answer that is there valid again, unless as for `put`."""
         return await self._write(entry, KEEP_ON)
 
-    async def _write(self, entry: CachedAnswer, statement: str) -> LogPosition | None:
+    async def _write(self, entry: CachedAnswer, statement: str) -> KeptAnswer | None:
         if entry.collection is None:
             rows = await self._kept(entry, statement)
         else:
@@ -200,7 +205,14 @@ class PostgresAnswerStore:
                     return None
                 rows = await rows_of(connection, statement, _columns(entry))
         reached = LogPosition(rows[0]["transaction_id"], rows[0]["position"]) if rows else BEGINNING
-        return max(entry.as_of, reached)
+        return KeptAnswer(
+            answer=entry.answer,
+            collection=entry.collection,
+            lexicon_epoch=entry.lexicon_epoch,
+            valid_at=max(entry.as_of, reached),
+            seen=rows[0]["seen"] if rows else None,
+            ttl_seconds=entry.ttl_seconds,
+        )
 
     async def _kept(self, entry: CachedAnswer, statement: str) -> list[Row]:
         async with self._pool.connection() as connection:

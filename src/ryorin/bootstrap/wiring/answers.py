@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx
@@ -19,16 +20,24 @@ from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.committed_changes import PostgresCacheStages, PostgresCommittedChanges
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
-from ryorin.bootstrap.settings import Settings
+from ryorin.bootstrap.settings import MEGABYTE, Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.contexts.answers.accounting import Price
-from ryorin.contexts.answers.module import ChatModel, ExtractiveAnswerer, ProvenanceQueries, query_handlers
+from ryorin.contexts.answers.module import (
+    ChatModel,
+    ExtractiveAnswerer,
+    ProvenanceQueries,
+    SharedAnswers,
+    query_handlers,
+)
 from ryorin.contexts.answers.provenance import GetProvenance, ListAnswersUsing
 from ryorin.contexts.answers.queries import AnswerQuestion, ListModels, ModelView
 from ryorin.contexts.knowledge.module import analyse, split_sentences
+from ryorin.kernel.breaker import CircuitBreaker
 from ryorin.kernel.bus import QueryBus
+from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Actor, Query
-from ryorin.processes.answer_layers import AnswerLayers
+from ryorin.processes.answer_layers import AnswerLayers, CacheDefaults
 from ryorin.processes.answer_question import AnswerQuestionProcess
 from ryorin.processes.freshness_check import FreshnessCheck
 from ryorin.processes.keep_answers_fresh import FOLLOWED
@@ -38,6 +47,8 @@ from ryorin.processes.semantic_hits import Embed, SemanticHits
 from ryorin.processes.shared_flights import SharedFlights
 
 BUNDLED = "smollm2"
+# how long Redis is left alone after it failed
+SHARED_PAUSE_SECONDS = 2.0
 
 
 def build_models(settings: Settings, client: httpx.AsyncClient) -> dict[str, ChatModel]:
@@ -49,6 +60,24 @@ def build_models(settings: Settings, client: httpx.AsyncClient) -> dict[str, Cha
     return models
 
 
+def shared_answers(settings: Settings, base: Foundation, stack: AsyncExitStack) -> SharedAnswers | None:
+    """The store that server processes share answers in, if one is configured."""
+    if settings.redis.url is None:
+        return None
+    try:
+        from ryorin.adapters.redis.answers import RedisSharedAnswers  # noqa: PLC0415 - an optional dependency
+    except ImportError as error:
+        raise InvalidInput("RYORIN_REDIS__URL needs `pip install 'ryorin[scale]'`") from error
+    breaker = CircuitBreaker(base.clock, pause_seconds=SHARED_PAUSE_SECONDS)
+    url, redis = settings.redis.url.get_secret_value(), settings.redis
+    try:
+        shared = RedisSharedAnswers(url, redis.timeout, redis.ttl_seconds, breaker, base.telemetry)
+    except ValueError as error:
+        raise InvalidInput(f"RYORIN_REDIS__URL: {error}") from error
+    stack.push_async_callback(shared.close)
+    return shared
+
+
 def answer_handlers(
     base: Foundation,
     settings: Settings,
@@ -57,9 +86,10 @@ def answer_handlers(
     ledger: PostgresCacheLedger,
     semantic: PostgresSemanticStore,
     embed: Embed,
+    shared: SharedAnswers | None,
 ) -> tuple[dict[type[Query[Any]], Callable[[Any, Actor], Any]], AnswerQuestionProcess]:
     """The dispatch table of the answers context, and the process for streams."""
-    hot = MemoryHotAnswers(settings.cache.l1_max_answers, settings.cache.l1_ttl_seconds)
+    hot = MemoryHotAnswers(int(settings.cache.l1_megabytes * MEGABYTE), settings.cache.l1_ttl_seconds)
     base.notifications.subscribe(Channel.EVICTIONS, hot.told)
     base.notifications.on_connection(hot.connection)
     audiences = PostgresAudiences(base.pool)
@@ -74,11 +104,16 @@ def answer_handlers(
         PostgresAnswerStore(base.pool),
         FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions),
         PostgresCacheStages(base.pool),
-        settings.cache.ttl_seconds,
-        random.random,
         audiences,
-        settings.cache.semantic,
-        settings.cache.semantic_bound,
+        CacheDefaults(
+            settings.cache.ttl_seconds,
+            settings.cache.max_answer_bytes,
+            settings.cache.semantic,
+            settings.cache.semantic_bound,
+            settings.cache.refusals,
+        ),
+        random.random,
+        shared,
     )
     paraphrases = SemanticHits(semantic, embed, analyse, base.ids, random.random)
     process = AnswerQuestionProcess(

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from ryorin.adapters.local.system import SystemClock, TimeOrderedIds
 from ryorin.adapters.otel.telemetry import OpenTelemetry
+from ryorin.adapters.postgres import answers, projections
 from ryorin.adapters.postgres.command_log import PostgresCommandLog
 from ryorin.adapters.postgres.event_store import PostgresEventStore
 from ryorin.adapters.postgres.notifications import Channel, Notifications, Wakeup
 from ryorin.adapters.postgres.owner import OwnerName
 from ryorin.adapters.postgres.pool import Pool
-from ryorin.adapters.postgres.projections import GREETING, PostgresReadPositions
+from ryorin.adapters.postgres.projections import PostgresReadPositions
 from ryorin.adapters.postgres.transactions import PostgresTransactions
 from ryorin.adapters.procrastinate.queue import ProcrastinateQueue
 from ryorin.adapters.prometheus.metrics import PrometheusMetrics
@@ -48,7 +49,9 @@ def build_foundation(pool: Pool) -> Foundation:
     events_known.register(*knowledge_events.EVENTS, *identity_events.EVENTS, *answers_events.EVENTS)
     for commands in (knowledge_commands, identity_commands, operations_commands, answers_commands):
         commands_known.register(*commands.COMMANDS)
-    notifications = Notifications(pool.url, {Channel.PROJECTIONS: GREETING})
+    notifications = Notifications(
+        pool.url, {Channel.PROJECTIONS: projections.GREETING, Channel.EVICTIONS: answers.GREETING}
+    )
     appended, ended = Wakeup(), Wakeup()
     notifications.subscribe(Channel.EVENTS, appended.ring)
     notifications.subscribe(Channel.COMMANDS, ended.ring)

@@ -30,6 +30,7 @@ from ryorin.contexts.answers.read.ports import (
     ChatRequest,
     HotAnswers,
     KeptAnswer,
+    SharedAnswers,
 )
 from ryorin.contexts.answers.read.provenance import ProvenanceQueries
 from ryorin.contexts.answers.read.semantic import GivenHits, KnownQuestion, Learned, SemanticQueries, SemanticStore
@@ -64,6 +65,7 @@ __all__ = [
     "Passage",
     "ProvenanceQueries",
     "SemanticStore",
+    "SharedAnswers",
     "cache_key",
     "cite",
     "cited",

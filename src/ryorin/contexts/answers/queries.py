@@ -10,7 +10,7 @@ from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Query, Scope
 
 Role = Literal["system", "user", "assistant"]
-CacheLayer = Literal["l1", "l2", "revalidated", "semantic", "stale", "miss", "bypass"]
+CacheLayer = Literal["l1", "shared", "l2", "revalidated", "semantic", "stale", "miss", "bypass"]
 Freshness = Literal["strict", "bounded", "ttl"]
 MAX_MESSAGES = 200
 MAX_MESSAGE_CHARACTERS = 200_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 from ryorin.contexts.answers.provenance import AnswerUse, Provenance, ProvenanceView
@@ -78,12 +79,33 @@ class CachedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """An answer as L2 gives it: valid at least up to `valid_at`, with the statistics of `lexicon_epoch`."""
+    """An answer as L2 gives it: valid at least up to `valid_at`, with the statistics of `lexicon_epoch`.
+
+    When it was found valid, all transactions before `seen` had ended; None: it was made just now. It may be given for
+    `ttl_seconds` more.
+    """
 
     answer: Answer
     collection: str | None
     lexicon_epoch: int | None
     valid_at: LogPosition
+    seen: int | None = None
+    ttl_seconds: float = inf
+
+
+class SharedAnswers(Protocol):
+    """A store of answers beside L2 that all processes share, and that nobody relies on: it may fail, forget or be old.
+
+    Whether an answer from it is valid the asking process decides by what it was told (`HotAnswers.put`).
+    """
+
+    async def get(self, org_id: OrgId, key: str) -> KeptAnswer | None:
+        """An answer, if it comes in time."""
+        ...
+
+    def put(self, org_id: OrgId, key: str, kept: KeptAnswer) -> None:
+        """Have an answer stored soon."""
+        ...
 
 
 class AnswerStore(Protocol):
@@ -101,15 +123,15 @@ class AnswerStore(Protocol):
         """An answer that was invalidated at most so long ago."""
         ...
 
-    async def put(self, entry: CachedAnswer) -> LogPosition | None:
-        """Keep an answer; the position up to which it is valid, None when its collection changed meanwhile."""
+    async def put(self, entry: CachedAnswer) -> KeptAnswer | None:
+        """Keep an answer; as it is kept, None when its collection changed meanwhile."""
         ...
 
     async def of_context(self, org_id: OrgId, key: str, context: str) -> Answer | None:
         """An answer that was made from this very context, invalidated or not."""
         ...
 
-    async def renew(self, entry: CachedAnswer) -> LogPosition | None:
+    async def renew(self, entry: CachedAnswer) -> KeptAnswer | None:
         """Make an answer that is there valid again, as `put`; its age and its time to live go on."""
         ...
 
@@ -147,8 +169,8 @@ class HotAnswers(Protocol):
         """An answer that this process does not know to be invalid."""
         ...
 
-    def put(self, org_id: OrgId, key: str, kept: KeptAnswer) -> None:
-        """Keep an answer, unless it was evicted at a later position than it is known to be valid."""
+    def put(self, org_id: OrgId, key: str, kept: KeptAnswer) -> bool:
+        """Keep an answer if all is known that could have made it invalid, and did not; whether that is so."""
         ...
 
 

@@ -1,0 +1,1 @@
+"""Redis, shared by server processes; never relied upon."""
