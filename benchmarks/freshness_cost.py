@@ -25,6 +25,7 @@ import psycopg
 
 from benchmarks.index import DIMENSIONS, Vectors, make_centres, make_vectors
 from benchmarks.measure import Machine, percentile, report, say
+from ryorin.adapters.onnx_e5.products import OnnxByteProducts
 from ryorin.adapters.postgres.answers import PostgresAnswerRows, PostgresAnswerStore
 from ryorin.adapters.postgres.embedded import EmbeddedPostgres
 from ryorin.adapters.postgres.migrate import migrate
@@ -202,7 +203,7 @@ async def run(answers: int, chunks: int) -> None:
             await PostgresProjectionStore(pool, name, schema, lambda *_: None).ensure()
         await asyncio.to_thread(fill, server.url, probes, answers)
         say(f"{answers} answers are there")
-        projection = FreshnessProjection(MadeUpChunks(made))
+        projection = FreshnessProjection(MadeUpChunks(made), OnnxByteProducts())
         events = events_of(documents)
         # a document that no answer knows and no word: what it takes to read the outlines
         made["first"] = []

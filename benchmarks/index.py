@@ -56,10 +56,10 @@ def fill(url: str, vectors: Vectors, old: NDArray[np.bool_], tags: Tags = lambda
         connection.execute("DROP INDEX search_chunks_g1_terms_idx")
         live = (~old).reshape(documents, CHUNKS_PER_DOCUMENT).sum(axis=1)
         rows = "".join(
-            f"{KEY.org_id}\t{KEY.collection}\td{n}\t2\t{live[n]}\tD{n}\t{{{','.join(tags(n))}}}\t{{}}\tset\n"
+            f"{KEY.org_id}\t{KEY.collection}\td{n}\t2\t{live[n]}\tD{n}\t{{{','.join(tags(n))}}}\t{{}}\tset\t{{*}}\n"
             for n in range(documents)
         )
-        columns = "org_id, collection, document, version, chunks, title, tags, metadata, chunk_set"
+        columns = "org_id, collection, document, version, chunks, title, tags, metadata, chunk_set, readers"
         with connection.cursor().copy(f"COPY search_documents_g1 ({columns}) FROM STDIN".encode()) as copy:
             copy.write(rows)
         columns = (

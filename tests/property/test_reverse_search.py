@@ -6,9 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ryorin.contexts.knowledge.outline import outline
 from ryorin.contexts.knowledge.probe import Newcomer, would_change
 from ryorin.contexts.knowledge.queries import Candidate, ContextProbe, SearchFilter
-from ryorin.contexts.knowledge.reverse_search import Change, ReverseIndex, outline
+from ryorin.contexts.knowledge.reverse_search import Change, ReverseIndex
 from ryorin.processes.probe_codec import decode_outline, encode_outline
 
 MODEL = "m"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from ryorin.contexts.answers.events import AnswersFlushed
 from ryorin.contexts.answers.module import AnswerRows
 from ryorin.contexts.answers.queries import FRESHNESS_MODEL
+from ryorin.contexts.knowledge.coarse import ByteProducts, numpy_products
 from ryorin.contexts.knowledge.events import (
     CollectionConfigured,
     CollectionCreated,
@@ -53,9 +54,10 @@ class ChangedChunks(Protocol):
 
 # outlines held in memory, about 2 kB each with one wording
 MAX_OUTLINES = 300_000
-# answers of a batch of changes that are judged in full: that takes some 3 ms for each, in which strict hits wait, and
-# what is ended wrongly costs a retrieval if it is asked for again (ADR-0013)
-MAX_JUDGED = 100
+# answers that are judged in full, of a change that stands alone and for each in a batch: while much changes at a time
+# strict hits wait, and the next change would touch most of them anyway. What is ended wrongly costs a retrieval if it
+# is asked for again (ADR-0013)
+MAX_JUDGED, JUDGED_PER_CHANGE = 100, 1
 # replaced ones that may take room beyond as many as are alive
 MAX_DEAD = 10_000
 
@@ -79,7 +81,7 @@ class _Changed:
 class _Followed:
     """The outlines of a collection's answers up to a sequence."""
 
-    index: ReverseIndex = field(default_factory=ReverseIndex)
+    index: ReverseIndex
     after: int = 0
     # the last change that was looked at here
     changed: LogPosition = BEGINNING
@@ -99,8 +101,9 @@ class FreshnessProjection:
 
     name = FRESHNESS_MODEL
 
-    def __init__(self, chunks: ChangedChunks) -> None:
+    def __init__(self, chunks: ChangedChunks, products: ByteProducts = numpy_products) -> None:
         self._chunks = chunks
+        self._products = products
         self._collections: dict[tuple[OrgId, str], _Followed] = {}
 
     async def apply(self, events: Sequence[RecordedEvent], rows: AnswerRows) -> None:
@@ -156,8 +159,9 @@ class FreshnessProjection:
                 named.setdefault(key, number)
         unsure = {key for key in named if index.unsure(key)}
         judged = sorted(named.keys() - unsure)
-        unsure.update(judged[MAX_JUDGED:])
-        kept = await rows.probes(org_id, judged[:MAX_JUDGED])
+        limit = MAX_JUDGED if len(changes) == 1 else min(MAX_JUDGED, JUDGED_PER_CHANGE * len(changes))
+        unsure.update(judged[limit:])
+        kept = await rows.probes(org_id, judged[:limit])
         probes = {entry.key: decode_probe(entry.probe) for entry in kept}
         stale = unsure | {key for key, probe in probes.items() if _changed_for(key, probe, changes, looks)}
         index.distrust(probes.keys() - stale)
@@ -195,14 +199,13 @@ class FreshnessProjection:
         before = await rows.collection_changed(org_id, collection, position)
         followed = self._collections.pop((org_id, collection), None)
         if followed is None or followed.changed != before or followed.index.dead > len(followed.index) + MAX_DEAD:
-            followed = _Followed()
+            followed = _Followed(ReverseIndex(self._products))
         followed.changed = position
         self._collections[org_id, collection] = followed
-        for kept in await rows.outlines(org_id, collection, followed.after):
-            followed.index.add([decode_outline(kept.key, kept.outline)])
-            followed.after = kept.sequence
-            if kept.as_of < before:
-                followed.index.distrust([kept.key])
+        kept = await rows.outlines(org_id, collection, followed.after)
+        followed.index.add(decode_outline(one.key, one.outline) for one in kept)
+        followed.index.distrust(one.key for one in kept if one.as_of < before)
+        followed.after = kept[-1].sequence if kept else followed.after
         while sum(len(one.index) for one in self._collections.values()) > MAX_OUTLINES and len(self._collections) > 1:
             # the one that no event has come for longest
             del self._collections[next(iter(self._collections))]

@@ -97,8 +97,9 @@ class MemoryHotAnswers:
             case "begun":
                 self._begun = int(when)
             case "key":
-                self._drop((org_id, what))
-                self._remember((org_id, what), LogPosition.parse(when))
+                for key in what.split(","):
+                    self._drop((org_id, key))
+                    self._remember((org_id, key), LogPosition.parse(when))
             case "collection":
                 self._drop_all(org_id, what)
                 self._remember((org_id, _all_of(what)), LogPosition.parse(when))

@@ -143,6 +143,11 @@ SELECT key FROM flushed
 TOLD_ONE_BY_ONE = 1000
 PURGE_LEDGER = "DELETE FROM answer_ledger WHERE created_at < now() - interval '30 days' AND expires_at < now()"
 NOTIFY = "SELECT pg_notify(%s, %s)"
+# a hundred keys in each: a payload has at most 8,000 bytes
+NOTIFY_KEYS = """
+SELECT pg_notify(%(channel)s, concat_ws(E'\\x1f', 'key', %(org_id)s::text, string_agg(key, ','), %(at)s::text))
+FROM (SELECT key, (row_number() OVER () - 1) / 100 AS part FROM unnest(%(keys)s::text[]) AS key) AS parts GROUP BY part
+"""
 # evictions by transactions from here on will be told to who listens now
 GREETING = "SELECT concat_ws(E'\\x1f', 'begun', '', '', pg_snapshot_xmax(pg_current_snapshot()))"
 
@@ -285,9 +290,11 @@ class PostgresAnswerRows:
     async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None:
         """Invalidate answers, and tell every process's memory."""
         await run(self._connection, INVALIDATE, {"reason": reason[:500], "org_id": org_id, "keys": list(keys)})
-        for key in keys:
-            payload = f"key\x1f{org_id}\x1f{key}\x1f{position}"
-            await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
+        await self._tell_keys(org_id, keys, position)
+
+    async def _tell_keys(self, org_id: OrgId, keys: Sequence[str], position: LogPosition) -> None:
+        parameters = {"channel": Channel.EVICTIONS.value, "org_id": org_id, "keys": list(keys), "at": str(position)}
+        await run(self._connection, NOTIFY_KEYS, parameters)
 
     async def invalidate_collection(self, org_id: OrgId, collection: str, reason: str, position: LogPosition) -> None:
         """Invalidate all answers of a collection, and tell every process's memory."""
@@ -303,9 +310,7 @@ class PostgresAnswerRows:
         if len(keys) > TOLD_ONE_BY_ONE:
             await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, f"all\x1f{org_id}\x1f\x1f{position}"))
             return
-        for key in keys:
-            payload = f"key\x1f{org_id}\x1f{key}\x1f{position}"
-            await run(self._connection, NOTIFY, (Channel.EVICTIONS.value, payload))
+        await self._tell_keys(org_id, keys, position)
 
     async def restricted(self, org_id: OrgId, collection: str, readers: Sequence[str]) -> None:
         """Add readers to those of the collection, and tell every process if they are new."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ryorin.adapters.onnx_e5.products import OnnxByteProducts
 from ryorin.adapters.postgres.answers import PostgresAnswerRows
 from ryorin.adapters.postgres.changed_chunks import PostgresChangedChunks
 from ryorin.adapters.postgres.document_rows import SCHEMA as DOCUMENTS_SCHEMA
@@ -71,5 +72,5 @@ def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -
     )
     chunks = PostgresChangedChunks(base.pool, [one.model_id for one in spaces.values()])
     # its rows are the cache itself, which has no generations
-    add(FreshnessProjection(chunks), Schema("", ()), PostgresAnswerRows, SEARCH_BATCH)
+    add(FreshnessProjection(chunks, OnnxByteProducts()), Schema("", ()), PostgresAnswerRows, SEARCH_BATCH)
     return Projections(stores, runners)

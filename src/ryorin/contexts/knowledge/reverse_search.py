@@ -5,97 +5,23 @@ Says yes too often rather than too seldom: whoever asks goes on to `probe.would_
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ryorin.contexts.knowledge.domain.ranking import rank, weights_of
-from ryorin.contexts.knowledge.probe import DENSE_TOLERANCE, LEXICAL_TOLERANCE, Newcomer, depth_of
-from ryorin.contexts.knowledge.queries import Candidate, ContextProbe
+from ryorin.contexts.knowledge.coarse import ByteProducts, Rows, against, beyond, numpy_products, rounded
+from ryorin.contexts.knowledge.outline import OPEN, ListBounds, ProbeOutline
+from ryorin.contexts.knowledge.probe import DENSE_TOLERANCE, LEXICAL_TOLERANCE, Newcomer
 
 N = TypeVar("N", bound=np.generic)
 
-# newcomers compared with all probes at a time: what is computed between stays below 50 MB with 100,000 probes
-BLOCK = 128
-# beyond any cosine: a list that is not full lets everything in
-OPEN = -2.0
+# lists that are compared with newcomers at a time
+TILE = 4096
 TINY = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class ListBounds:
-    """What decides whether a newcomer to one list of candidates matters.
-
-    It must beat `floor` to enter; beyond `top` it changes everyone's share of the best score; when more than `spare`
-    come, they push out an entry of the context's pool. `weight` is what the list counts in fusion.
-    """
-
-    floor: float
-    top: float
-    spare: int
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeOutline:
-    """What decides at a glance whether a change may touch a search.
-
-    `vectors` (lists, dimensions) are the dense probes with their `bounds`; `lexical` those of `term_ids` and
-    `term_weights`. `pool_floor` is the fused score that a newcomer must have to enter the context's pool, -1 when the
-    pool is not full. `documents` are those of every candidate; `filtered` tells that tags or metadata decide who takes
-    part.
-    """
-
-    key: str
-    model_id: str
-    vectors: NDArray[np.float32]
-    bounds: tuple[ListBounds, ...]
-    term_ids: NDArray[np.int32]
-    term_weights: NDArray[np.float32]
-    lexical: ListBounds
-    pool_floor: float
-    documents: frozenset[str]
-    filtered: bool
-
-
-def outline(key: str, probe: ContextProbe) -> ProbeOutline:
-    """The outline of a probe."""
-    entries = [entry for candidates in (*probe.dense, probe.lexical) for entry in candidates]
-    vectors = np.array(probe.vectors, dtype=np.float32)
-    depth = depth_of(probe)
-    ranking = rank(probe.dense, probe.lexical, probe.dense_weight)
-    pool = {identifier for identifier, _ in ranking[:depth]}
-    dense_weight, lexical_weight = weights_of(len(probe.dense), probe.dense_weight)
-    return ProbeOutline(
-        key=key,
-        model_id=probe.model_id,
-        vectors=vectors if len(vectors) else np.zeros((0, 0), dtype=np.float32),
-        bounds=tuple(_bounds(found, probe.list_limit, OPEN, pool, dense_weight) for found in probe.dense),
-        term_ids=np.array(probe.term_ids, dtype=np.int32),
-        term_weights=np.array(probe.term_weights, dtype=np.float32),
-        lexical=_bounds(probe.lexical, probe.list_limit, 0.0, pool, lexical_weight),
-        pool_floor=ranking[depth - 1][1] if len(ranking) >= depth else -1.0,
-        documents=frozenset(entry.document for entry in entries),
-        filtered=bool(probe.filter.tags or probe.filter.metadata),
-    )
-
-
-def _bounds(
-    entries: Sequence[Candidate], limit: int, otherwise: float, pool: Collection[int], weight: float
-) -> ListBounds:
-    # as many may come as there is room, and then as many as stand behind the last one of the pool
-    behind = next((at for at, entry in enumerate(reversed(entries)) if entry.chunk_id in pool), len(entries))
-    full = len(entries) >= limit
-    return ListBounds(
-        floor=entries[-1].score if full else otherwise,
-        top=entries[0].score if entries else 0.0,
-        spare=max(0, limit - len(entries)) + behind,
-        weight=weight,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +94,17 @@ class _Entering:
     disturbed: NDArray[np.bool_]
 
 
-@dataclass(slots=True)
 class _Lists:
     """The dense lists of all probes of one model."""
 
-    vectors: _Rows[np.float32]
-    owners: _Rows[np.int32] = field(default_factory=lambda: _Rows(np.int32))
-    bounds: _Bounds = field(default_factory=_Bounds)
+    def __init__(self, dimensions: int, products: ByteProducts) -> None:
+        self.vectors = _Rows(np.float32, dimensions)
+        self.owners = _Rows(np.int32)
+        self.bounds = _Bounds()
+        self._products = products
+        # the same vectors as bytes: scale, what is lost, length
+        self._cells = _Rows(np.uint8, dimensions)
+        self._rounding = _Rows(np.float32, 3)
 
     def add(self, one: ProbeOutline, owner: int) -> slice:
         """Put the lists of one probe behind the others; their rows."""
@@ -185,22 +115,40 @@ class _Lists:
         return slice(first, len(self.owners.all))
 
     def entered(self, newcomers: NDArray[np.float32], ends: Sequence[int]) -> list[_Touched]:
-        """The lists that newcomers enter, for each stretch of newcomers up to one of `ends`.
+        """The lists that newcomers enter, for each stretch of newcomers up to one of `ends`."""
+        near = self._near(newcomers, ends)
+        return [
+            self._touched(rows, newcomers[first:last])
+            for rows, (first, last) in zip(near, pairwise((0, *ends)), strict=True)
+        ]
 
-        Stretches share matrix products, since reading the probes is what takes the time.
-        """
-        known, floors = self.vectors.all, self.bounds.floors
-        found: list[_Touched] = []
-        first, scores, begun = 0, np.zeros((0, len(known)), dtype=np.float32), 0
-        for last in ends:
-            if last > begun + len(scores):
-                begun, stop = first, max(last, first + BLOCK)
-                scores = newcomers[begun:stop] @ known.T + DENSE_TOLERANCE
-            part = scores[first - begun : last - begun]
-            which = np.flatnonzero((part > floors).any(axis=0)) if len(part) else np.zeros(0, dtype=np.int64)
-            found.append(_Touched(self.owners.all[which], self.bounds.judge(which, part[:, which])))
-            first = last
-        return found
+    def _near(self, newcomers: NDArray[np.float32], ends: Sequence[int]) -> list[NDArray[np.int64]]:
+        """The lists that newcomers of each stretch may enter, by what can be seen at a glance."""
+        floors = self.bounds.floors - np.float32(DENSE_TOLERANCE)
+        others, count = against(newcomers), len(ends)
+        stretches = np.searchsorted(np.array(ends), np.arange(len(newcomers)), side="right")
+        found = [np.zeros(0, dtype=np.int64)]
+        for begun in range(0, len(floors), TILE):
+            part = slice(begun, begun + TILE)
+            rows = Rows(self._cells.all[part], *np.ascontiguousarray(self._rounding.all[part].T))
+            lists, columns = beyond(rows, others, floors[part], self._products)
+            found.append(np.unique((begun + lists) * count + stretches[columns]))
+        pairs = np.concatenate(found)
+        return [pairs[pairs % count == number] // count for number in range(count)]
+
+    def round(self) -> None:
+        """Make bytes of what was added."""
+        done = len(self._cells.all)
+        for first in range(done, len(self.vectors.all), TILE):
+            rows = rounded(self.vectors.all[first : first + TILE])
+            self._cells.add(rows.cells)
+            self._rounding.add(np.stack([rows.scales, rows.lost, rows.lengths], axis=1))
+
+    def _touched(self, near: NDArray[np.int64], newcomers: NDArray[np.float32]) -> _Touched:
+        scores = newcomers @ self.vectors.all[near].T + np.float32(DENSE_TOLERANCE)
+        enters = (scores > self.bounds.floors[near]).any(axis=0)
+        which = near[enters]
+        return _Touched(self.owners.all[which], self.bounds.judge(which, scores[:, enters]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +165,40 @@ class _Postings:
 
     owners: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
+    # the same as arrays, made when they are asked for
+    arrays: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
+
+    def add(self, owner: int, weight: float) -> None:
+        self.owners.append(owner)
+        self.weights.append(weight)
+        self.arrays = None
+
+    def all(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Owners and weights."""
+        if self.arrays is None:
+            self.arrays = np.array(self.owners, dtype=np.int64), np.array(self.weights, dtype=np.float32)
+        return self.arrays
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The searches whose lists newcomers enter: thousands, of which few are asked for."""
+
+    owners: NDArray[np.int64]
+    numbers: Mapping[str, int]
+
+    def __contains__(self, key: str) -> bool:
+        number = self.numbers.get(key, -1)
+        at = int(np.searchsorted(self.owners, number))
+        return at < len(self.owners) and int(self.owners[at]) == number
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Keys of the searches that a change may touch, and of those whose lists its newcomers enter at all."""
+    """Keys of the searches that a change may touch, and the searches whose lists its newcomers enter at all."""
 
     named: tuple[str, ...]
-    entered: frozenset[str]
+    entered: Entered
 
 
 class ReverseIndex:
@@ -234,7 +208,8 @@ class ReverseIndex:
     or whose lists were entered more often than they had to spare, is `unsure`: nobody can tell from its probe any more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, products: ByteProducts = numpy_products) -> None:
+        self._products = products
         self._keys: list[str] = []
         self._numbers: dict[str, int] = {}
         self._lists: dict[str, _Lists] = {}
@@ -244,7 +219,8 @@ class ReverseIndex:
         self._documents: dict[str, set[int]] = {}
         self._filtered: set[int] = set()
         self._rows_of: dict[int, tuple[str, slice]] = {}
-        self._unsure: set[int] = set()
+        self._unsure = _Rows(np.bool_)
+        self._alive = _Rows(np.bool_)
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -259,23 +235,26 @@ class ReverseIndex:
         for one in outlines:
             number = len(self._keys)
             self._keys.append(one.key)
+            self.discard([one.key])
             self._numbers[one.key] = number
+            self._alive.add(np.array([True]))
+            self._unsure.add(np.array([False]))
             self._lexical.add([one.lexical])
             self._pool_floors.add(np.array([one.pool_floor], dtype=np.float32))
             if len(one.vectors):
                 self._rows_of[number] = one.model_id, self._lists_of(one).add(one, number)
             for term, weight in zip(one.term_ids.tolist(), one.term_weights.tolist(), strict=True):
-                postings = self._postings.setdefault(term, _Postings())
-                postings.owners.append(number)
-                postings.weights.append(weight)
+                self._postings.setdefault(term, _Postings()).add(number, weight)
             for document in one.documents:
                 self._documents.setdefault(document, set()).add(number)
             if one.filtered:
                 self._filtered.add(number)
+        for lists in self._lists.values():
+            lists.round()
 
     def _lists_of(self, one: ProbeOutline) -> _Lists:
         if one.model_id not in self._lists:
-            self._lists[one.model_id] = _Lists(_Rows(np.float32, one.vectors.shape[1]))
+            self._lists[one.model_id] = _Lists(one.vectors.shape[1], self._products)
         return self._lists[one.model_id]
 
     def distrust(self, keys: Iterable[str]) -> None:
@@ -284,7 +263,7 @@ class ReverseIndex:
             number = self._numbers.get(key)
             if number is None:
                 continue
-            self._unsure.add(number)
+            self._unsure.all[number] = True
             self._lexical.open(slice(number, number + 1), 0.0)
             if number in self._rows_of:
                 model_id, rows = self._rows_of[number]
@@ -293,7 +272,7 @@ class ReverseIndex:
     def unsure(self, key: str) -> bool:
         """Whether a search cannot be judged by its probe any more."""
         number = self._numbers.get(key)
-        if number is None or number in self._unsure or self._lexical.exhausted(slice(number, number + 1)):
+        if number is None or self._unsure.all[number] or self._lexical.exhausted(slice(number, number + 1)):
             return True
         if number not in self._rows_of:
             return False
@@ -303,7 +282,9 @@ class ReverseIndex:
     def discard(self, keys: Iterable[str]) -> None:
         """Forget searches."""
         for key in keys:
-            self._numbers.pop(key, None)
+            number = self._numbers.pop(key, None)
+            if number is not None:
+                self._alive.all[number] = False
 
     def touched(self, newcomers: Sequence[Newcomer], removed: Collection[str]) -> list[str]:
         """Keys of searches that may find something else: never one too few."""
@@ -316,12 +297,12 @@ class ReverseIndex:
     def look(self, changes: Sequence[Change]) -> list[Look]:
         """Which searches each of these changes may touch."""
         dense: list[list[_Touched]] = [[] for _ in changes]
-        unknown: list[set[int]] = [set() for _ in changes]
+        unknown: list[list[NDArray[np.int32]]] = [[] for _ in changes]
         for model_id, lists in self._lists.items():
             if any(model_id not in one.vectors for change in changes for one in change.newcomers):
                 # a vector that is not made yet may be anything
-                for numbers, change in zip(unknown, changes, strict=True):
-                    numbers.update(lists.owners.all.tolist() if change.newcomers else ())
+                for owners, change in zip(unknown, changes, strict=True):
+                    owners += [lists.owners.all] if change.newcomers else []
                 continue
             vectors = [one.vectors[model_id] for change in changes for one in change.newcomers]
             if vectors:
@@ -329,63 +310,73 @@ class ReverseIndex:
                 for touched, found in zip(dense, lists.entered(np.stack(vectors), ends), strict=True):
                     touched.append(found)
         looks = []
-        for change, numbers, touched in zip(changes, unknown, dense, strict=True):
+        for change, anyway, touched in zip(changes, unknown, dense, strict=True):
             entered, reached = self._entered(change.newcomers, touched)
-            named = self._alive(self._mentioning(change.removed) | numbers | reached)
-            looks.append(Look(tuple(named), frozenset(self._alive(numbers | entered))))
+            named = self._living(np.array(sorted(self._mentioning(change.removed)), dtype=np.int64), *anyway, reached)
+            keys = tuple(self._keys[number] for number in named.tolist())
+            looks.append(Look(keys, Entered(self._living(*anyway, entered), self._numbers)))
         return looks
 
-    def _entered(self, newcomers: Sequence[Newcomer], dense: Sequence[_Touched]) -> tuple[set[int], set[int]]:
+    def _entered(
+        self, newcomers: Sequence[Newcomer], dense: Sequence[_Touched]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Probes whose lists newcomers enter; and of these the ones whose pool they may enter or disturb.
 
         A newcomer that stays behind the pool and pushes out nobody of it changes nothing, however near it is.
         """
         if not newcomers:
-            return set(), set()
-        scores = self._lexical_scores(newcomers)
-        beaten = np.flatnonzero(((scores > self._lexical.floors) & (scores > 0)).any(axis=0))
-        owners = np.unique(np.concatenate([beaten, *(touched.owners for touched in dense)]))
-        lexical = self._lexical.judge(owners, np.where(scores[:, owners] > 0, scores[:, owners], -1))
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        sharing, scores = self._lexical_scores(newcomers)
+        beaten = ((scores > self._lexical.floors[sharing]) & (scores > 0)).any(axis=0)
+        owners = np.unique(np.concatenate([sharing[beaten], *(touched.owners for touched in dense)]))
+        # of an owner that shares no term no lexical list is entered
+        of_owners = np.full((len(newcomers), len(owners)), -1, dtype=np.float32)
+        _, at, where = np.intersect1d(owners, sharing, assume_unique=True, return_indices=True)
+        of_owners[:, at] = np.where(scores[:, where] > 0, scores[:, where], -1)
+        lexical = self._lexical.judge(owners, of_owners)
         gains, disturbed = lexical.gains, lexical.disturbed
         for touched in dense:
             at = np.searchsorted(owners, touched.owners)
             np.add.at(gains.T, at, touched.entering.gains.T)
             np.logical_or.at(disturbed, at, touched.entering.disturbed)
         enters = (gains + TINY >= self._pool_floors.all[owners]).any(axis=0)
-        reached = owners[enters | disturbed].tolist()
-        return set(owners.tolist()), {*reached, *self._unsure.intersection(owners.tolist())}
+        return owners, owners[enters | disturbed | self._unsure.all[owners]]
 
     def _mentioning(self, documents: Collection[str]) -> set[int]:
         return set().union(*(self._documents.get(document, set()) for document in documents))
 
     def described(self, document: str) -> list[str]:
         """Keys of searches that may find something else, now that a document has other tags, metadata or title."""
-        return self._alive(self._filtered | self._documents.get(document, set()))
+        numbers = self._filtered | self._documents.get(document, set())
+        return [self._keys[number] for number in sorted(numbers) if self._alive.all[number]]
 
-    def _alive(self, numbers: set[int]) -> list[str]:
-        return [self._keys[number] for number in sorted(numbers) if self._numbers.get(self._keys[number]) == number]
+    def _living(self, *owners: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The probes among these that are still asked about, each once, in order."""
+        numbers = np.unique(np.concatenate(owners)).astype(np.int64)
+        return numbers[self._alive.all[numbers]]
 
-    def _lexical_scores(self, newcomers: Sequence[Newcomer]) -> NDArray[np.float32]:
-        arrays: dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]] = {}
-        nothing = np.zeros(len(self._keys), dtype=np.float32)
-        found = [self._scores(newcomer, arrays) for newcomer in newcomers]
-        return np.stack([nothing if one is None else one for one in found]) * np.float32(1 + LEXICAL_TOLERANCE)
-
-    def _scores(
-        self, newcomer: Newcomer, arrays: dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]]
-    ) -> NDArray[np.float32] | None:
-        shared = [
-            (term, weight)
-            for term, weight in zip(newcomer.term_ids.tolist(), newcomer.term_weights.tolist(), strict=True)
-            if term in self._postings
+    def _lexical_scores(self, newcomers: Sequence[Newcomer]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The probes that share a term with any newcomer, in order, and their scores (newcomers, probes)."""
+        found = [
+            [
+                (self._postings[term].all(), weight)
+                for term, weight in zip(newcomer.term_ids.tolist(), newcomer.term_weights.tolist(), strict=True)
+                if term in self._postings
+            ]
+            for newcomer in newcomers
         ]
-        if not shared:
-            return None
-        for term, _ in shared:
-            if term not in arrays:
-                postings = self._postings[term]
-                arrays[term] = (np.array(postings.owners), np.array(postings.weights, dtype=np.float32))
-        owners = np.concatenate([arrays[term][0] for term, _ in shared])
-        weights = np.concatenate([arrays[term][1] * np.float32(weight) for term, weight in shared])
-        scores: NDArray[np.float32] = np.bincount(owners, weights=weights, minlength=len(self._keys)).astype(np.float32)
-        return scores
+        marked = np.zeros(len(self._keys), dtype=np.bool_)
+        for shared in found:
+            for (owners, _), _ in shared:
+                marked[owners] = True
+        sharing = np.flatnonzero(marked)
+        # where each stands among them
+        places = np.zeros(len(self._keys), dtype=np.int64)
+        places[sharing] = np.arange(len(sharing))
+        scores = np.zeros((len(newcomers), len(sharing)), dtype=np.float32)
+        for row, shared in zip(scores, found, strict=True):
+            if shared:
+                at = places[np.concatenate([owners for (owners, _), _ in shared])]
+                weights = np.concatenate([weights * np.float32(weight) for (_, weights), weight in shared])
+                row[:] = np.bincount(at, weights=weights, minlength=len(sharing))
+        return sharing, scores * np.float32(1 + LEXICAL_TOLERANCE)
