@@ -53,7 +53,7 @@ class Upstream:
         said = words(asked["messages"], self._pieces)
         if not asked.get("stream"):
             await asyncio.sleep(self._seconds * self._pieces)
-            await _respond(send, _completion("".join(said)))
+            await _respond(send, _completion("".join(said), len(said)))
             return
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -73,9 +73,9 @@ def _event(delta: dict[str, str], finish: str | None) -> bytes:
     return b"data: " + json.dumps({**_HEAD, "choices": [choice]}).encode() + b"\n\n"
 
 
-def _completion(text: str) -> dict[str, Any]:
+def _completion(text: str, tokens: int) -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
-    usage = {"prompt_tokens": 8, "completion_tokens": 4, "total_tokens": 12}
+    usage = {"prompt_tokens": 8, "completion_tokens": tokens, "total_tokens": 8 + tokens}
     choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
     return {**_HEAD, "object": "chat.completion", "choices": choices, "usage": usage}
 

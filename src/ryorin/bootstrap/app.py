@@ -55,6 +55,8 @@ from ryorin.kernel.messages import Actor, Scope
 from ryorin.processes.semantic_hits import Embed
 
 ALL_ROLES = frozenset(Role)
+# how long the start waits for notifications
+LISTEN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,14 @@ async def open_app(
         stack.push_async_callback(pool.close)
         base = build_foundation(pool)
         await base.queue.open()
-        app = await _assemble(settings, base, await loading, stack)
+        app = await _assemble(settings, base, await loading, roles, stack)
         await app.projections.prepare()
         executor = app.services.commands.executor
         await stack.enter_async_context(
             background_work(base, app.projections, executor, app.feeder, app.ledger, settings, roles)
         )
+        # answers are not kept in memory before; without a database it goes on trying
+        await base.notifications.listening(LISTEN_SECONDS)
         yield app
 
 
@@ -119,7 +123,11 @@ async def _database(settings: Settings, stack: AsyncExitStack) -> str:
 
 
 async def _assemble(
-    settings: Settings, base: Foundation, engines: Mapping[str, EmbeddingEngine], stack: AsyncExitStack
+    settings: Settings,
+    base: Foundation,
+    engines: Mapping[str, EmbeddingEngine],
+    roles: frozenset[Role],
+    stack: AsyncExitStack,
 ) -> App:
     engine = engines[DEFAULT_EMBEDDING]
     spaces = {name: knowledge.centred(one) for name, one in engines.items()}
@@ -136,7 +144,9 @@ async def _assemble(
     stack.push_async_callback(_written, ledger)
     executor = _command_executor(base, ports, projections, ledger)
     commands = CommandBus(base.log, executor, base.ids, base.telemetry)
-    queries = _query_bus(settings, base, engine, spaces, stores, rerank, client, projections, keys, ledger, stack)
+    queries = _query_bus(
+        settings, base, engine, spaces, stores, rerank, client, projections, keys, ledger, roles, stack
+    )
     backlog = PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id)
     services = Services(
         commands=commands,
@@ -207,6 +217,7 @@ def _query_bus(
     projections: Projections,
     keys: PostgresKeyDirectory,
     ledger: PostgresCacheLedger,
+    roles: frozenset[Role],
     stack: AsyncExitStack,
 ) -> QueryBus:
     # one thread is enough: the engine itself spreads a batch over its own
@@ -237,6 +248,7 @@ def _query_bus(
         PostgresSemanticStore(base.pool),
         _embedding(engine, thread),
         shared_answers(settings, base, stack),
+        serves=Role.HTTP in roles,
     )
     stack.push_async_callback(process.close)
     retrieval, retrieving = retrieval_handlers(base, settings, models, client, lambda: buses[0])

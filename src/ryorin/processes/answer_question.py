@@ -70,7 +70,7 @@ class AnswerQuestionProcess:
     ) -> AsyncGenerator[AnswerPart, None]:
         """The answer in parts; the last one holds all of it. `whole` spares cutting a cached one up."""
         if not query.use_cache:
-            async with aclosing(self._made_for_one(query, actor)) as parts:
+            async with aclosing(self._made_for_one(query, actor, whole)) as parts:
                 async for part in parts:
                     self._count(query, actor, part.answer)
                     yield part
@@ -87,7 +87,7 @@ class AnswerQuestionProcess:
                 yield part
             return
         since = await self._layers.changed(rules, actor)
-        async with aclosing(self._flight(key, query, actor, rules, since)) as parts:
+        async with aclosing(self._flight(key, query, actor, rules, since, whole)) as parts:
             async for part in parts if whole else _unbroken(parts):
                 self._count(query, actor, part.answer)
                 yield part
@@ -107,13 +107,13 @@ class AnswerQuestionProcess:
         return found
 
     def _flight(
-        self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules, since: LogPosition
+        self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules, since: LogPosition, whole: bool
     ) -> AsyncGenerator[AnswerPart, None]:
         # who asks after a change shares nothing with who asked before it
         name = f"{key}@{since}"
 
         def make() -> AsyncGenerator[AnswerPart, None]:
-            return self._made(key, query, actor, rules, since)
+            return self._made(key, query, actor, rules, since, whole)
 
         def fly() -> AsyncGenerator[AnswerPart, None]:
             # extracting costs less than following
@@ -131,7 +131,7 @@ class AnswerQuestionProcess:
     async def _anew(self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules) -> None:
         try:
             since = await self._layers.changed(rules, actor)
-            async with aclosing(self._flight(key, query, actor, rules, since)) as parts:
+            async with aclosing(self._flight(key, query, actor, rules, since, whole=True)) as parts:
                 async for _ in parts:
                     pass
         except RyorinError as error:
@@ -139,7 +139,7 @@ class AnswerQuestionProcess:
             self._telemetry.count("ryorin_cache_revalidations_failed_total", code=error.code)
 
     async def _made(
-        self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules, since: LogPosition
+        self, key: str, query: AnswerQuestion, actor: Actor, rules: CacheRules, since: LogPosition, whole: bool
     ) -> AsyncGenerator[AnswerPart, None]:
         retrieved = await self._maker.retrieve(query, actor, self._bus(), since)
         again = await self._layers.revalidated(key, query, actor, retrieved, rules)
@@ -153,7 +153,7 @@ class AnswerQuestionProcess:
                 yield part
             return
         answer: Answer | None = None
-        async with aclosing(self._kept_parts(key, query, actor, retrieved, rules)) as parts:
+        async with aclosing(self._kept_parts(key, query, actor, retrieved, rules, whole)) as parts:
             async for part in parts:
                 answer = part.answer
                 yield part
@@ -190,9 +190,15 @@ class AnswerQuestionProcess:
             self._telemetry.count("ryorin_cache_failures_total", operation="learn from a paraphrase")
 
     async def _kept_parts(
-        self, key: str, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, rules: CacheRules
+        self,
+        key: str,
+        query: AnswerQuestion,
+        actor: Actor,
+        retrieved: Retrieved,
+        rules: CacheRules,
+        whole: bool,
     ) -> AsyncGenerator[AnswerPart, None]:
-        async with aclosing(self._maker.make(query, retrieved)) as parts:
+        async with aclosing(self._maker.make(query, retrieved, whole)) as parts:
             async for part in parts:
                 if part.answer is None:
                     yield part
@@ -214,9 +220,9 @@ class AnswerQuestionProcess:
             # it is made and will be given; it cannot be kept
             self._telemetry.count("ryorin_cache_failures_total", operation="keep")
 
-    async def _made_for_one(self, query: AnswerQuestion, actor: Actor) -> AsyncGenerator[AnswerPart, None]:
+    async def _made_for_one(self, query: AnswerQuestion, actor: Actor, whole: bool) -> AsyncGenerator[AnswerPart, None]:
         retrieved = await self._maker.retrieve(query, actor, self._bus())
-        async with aclosing(self._maker.make(query, retrieved)) as parts:
+        async with aclosing(self._maker.make(query, retrieved, whole)) as parts:
             async for part in parts:
                 yield part if part.answer is None else replace(part, answer=replace(part.answer, cache="bypass"))
 

@@ -95,8 +95,13 @@ class AnswerMaker:
         result = (await bus.ask(RetrieveContext(search=search, expand=grounding.expand), actor)).result
         return Retrieved(result, _passages(result), as_of)
 
-    async def make(self, query: AnswerQuestion, retrieved: Retrieved) -> AsyncGenerator[AnswerPart, None]:
-        """Generate; raises ModelNotFound, ModelRejected, InvalidInput, and ModelUnavailable without a collection."""
+    async def make(
+        self, query: AnswerQuestion, retrieved: Retrieved, whole: bool = False
+    ) -> AsyncGenerator[AnswerPart, None]:
+        """Generate, in one piece if nobody wants more.
+
+        Raises ModelNotFound, ModelRejected, InvalidInput, and ModelUnavailable without a collection.
+        """
         started = perf_counter()
         if query.model == EXTRACTIVE:
             self._require_collection(query)
@@ -108,7 +113,7 @@ class AnswerMaker:
             raise ModelNotFound(f"there is no model {query.model!r}; there are {known}")
         draft = _Draft()
         try:
-            async with aclosing(self._generated(query, retrieved, model, draft)) as parts:
+            async with aclosing(self._generated(query, retrieved, model, draft, whole)) as parts:
                 async for part in parts:
                     yield part
         except ModelUnavailable:
@@ -128,7 +133,7 @@ class AnswerMaker:
             )
 
     async def _generated(
-        self, query: AnswerQuestion, retrieved: Retrieved, model: ChatModel, draft: _Draft
+        self, query: AnswerQuestion, retrieved: Retrieved, model: ChatModel, draft: _Draft, whole: bool
     ) -> AsyncGenerator[AnswerPart, None]:
         messages = query.messages
         if query.grounding is not None:
@@ -136,7 +141,7 @@ class AnswerMaker:
             budget -= sum(model.count_tokens(message.content) for message in messages)
             mark = f"documents-{secrets.token_hex(8)}"
             messages = grounded_messages(messages, retrieved.passages, mark, budget, model.count_tokens)
-        async with aclosing(model.stream(ChatRequest(messages, query.sampling))) as deltas:
+        async with aclosing(model.stream(ChatRequest(messages, query.sampling, whole=whole))) as deltas:
             async for delta in deltas:
                 draft.text += delta.text
                 draft.finish_reason = delta.finish_reason or draft.finish_reason

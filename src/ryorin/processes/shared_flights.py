@@ -62,6 +62,11 @@ class SharedFlights:
                 async for part in parts:
                     yield part
             return
+        if flight.alone:
+            async with aclosing(self._alone(flight, make, kept)) as parts:
+                async for part in parts:
+                    yield part
+            return
         led = _Led(self._flights, flight)
         try:
             found = await kept() if flight.late else None
@@ -75,6 +80,20 @@ class SharedFlights:
                     yield part
         finally:
             await led.land()
+
+    async def _alone(
+        self, flight: Flight, make: Callable[[], Parts], kept: Callable[[], Awaitable[Answer | None]]
+    ) -> Parts:
+        try:
+            found = await kept() if flight.late else None
+            if found is not None:
+                yield AnswerPart(found.text, found)
+                return
+            async with aclosing(make()) as parts:
+                async for part in parts:
+                    yield part
+        finally:
+            await self._flights.land(flight, 0, None)
 
     async def _theirs(self, flight: Flight) -> Parts:
         try:

@@ -37,7 +37,8 @@ class OpenAIHttpChatModel:
         self._alias = alias
         self._url = base_url.rstrip("/") + "/chat/completions"
         self._model = model
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        credential = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._headers = {"Content-Type": "application/json", **credential}
         self._context_tokens = context_tokens
         self._client = client
 
@@ -75,14 +76,17 @@ class OpenAIHttpChatModel:
     async def _attempts(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         for attempt in range(RETRIES + 1):
             timeout = httpx.Timeout(request.timeout_seconds, connect=CONNECT_SECONDS)
-            body = self._body(request)
+            body = json.dumps(self._body(request), ensure_ascii=False).encode()
             async with self._client.stream(
-                "POST", self._url, json=body, headers=self._headers, timeout=timeout
+                "POST", self._url, content=body, headers=self._headers, timeout=timeout
             ) as response:
                 if response.status_code in RETRYABLE and attempt < RETRIES:
                     await asyncio.sleep(_pause(response, attempt))
                     continue
                 await self._check(response)
+                if _is_whole(response):
+                    yield _whole(await response.aread())
+                    return
                 async with aclosing(_deltas(response)) as deltas:
                     async for delta in deltas:
                         yield delta
@@ -101,8 +105,7 @@ class OpenAIHttpChatModel:
         return {
             "model": self._model,
             "messages": [{"role": message.role, "content": message.content} for message in request.messages],
-            "stream": True,
-            "stream_options": {"include_usage": True},
+            **({"stream": False} if request.whole else {"stream": True, "stream_options": {"include_usage": True}}),
             **{name: value for name, value in optional.items() if value is not None},
         }
 
@@ -130,6 +133,22 @@ def _response_format(request: ChatRequest) -> dict[str, Any] | None:
 def _pause(response: httpx.Response, attempt: int) -> float:
     told = response.headers.get("retry-after", "")
     return min(MAX_PAUSE_SECONDS, float(told) if told.isdigit() else 0.5 * 2**attempt)
+
+
+def _is_whole(response: httpx.Response) -> bool:
+    kind: str = response.headers.get("content-type", "")
+    return kind.startswith("application/json")
+
+
+def _whole(body: bytes) -> ChatDelta:
+    """A completion that came in one piece; raises ModelUnavailable when it is none."""
+    try:
+        completion = json.loads(body)
+        choice, usage = completion["choices"][0], completion.get("usage")
+        text, reason = choice["message"].get("content") or "", choice.get("finish_reason") or "stop"
+        return ChatDelta(text, reason, Usage(usage["prompt_tokens"], usage["completion_tokens"]) if usage else None)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ModelUnavailable(f"the model's answer is no chat completion: {body[:200]!r}") from error
 
 
 async def _deltas(response: httpx.Response) -> AsyncGenerator[ChatDelta, None]:

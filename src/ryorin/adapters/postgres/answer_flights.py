@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
+from time import monotonic
 from uuid import UUID
 
+from cachebox import TTLCache
 from psycopg.types.json import Jsonb
 
 from ryorin.adapters.postgres.notifications import Channel, wait_for
@@ -43,6 +46,17 @@ FROM (SELECT 1) AS always LEFT JOIN (
     SELECT number, text, answer FROM answer_flight_parts WHERE flight = %(flight)s AND number >= %(after)s) p ON TRUE
 ORDER BY p.number
 """
+# a lock that all share who answer questions, as long as they are connected
+HOLDERS = """
+SELECT count(*) AS present FROM pg_locks
+WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid = 1917 AND objid = 1 AND granted
+"""
+PRESENT = f"SELECT pg_advisory_lock_shared(1917, 1), pg_notify('{Channel.FLIGHTS.value}', 'joined')"
+GREETING = f"SELECT 'present ' || present FROM ({HOLDERS}) AS holders"
+# between counts, once somebody has joined; flights of our own that are remembered, and for how long (seconds)
+COUNT_SECONDS = 5.0
+REMEMBERED, REMEMBER_SECONDS = 20_000, 60.0
 NOTIFY = "SELECT pg_notify(%s, %s)"
 PURGE = """
 WITH old AS (DELETE FROM answer_flight_parts WHERE told_at < now() - interval '10 minutes')
@@ -58,18 +72,41 @@ class PostgresAnswerFlights:
         self._new_id = new_id
         self._followed: dict[UUID, asyncio.Event] = {}
         self._news: dict[UUID, asyncio.Event] = {}
+        # flights that only this process knew of, to look again after them
+        self._ended: TTLCache[tuple[str, str], bool] = TTLCache(REMEMBERED, REMEMBER_SECONDS)
+        # whether this process says that it answers questions, whether it is the only one, when to count again
+        self._present = False
+        self._alone = False
+        self._count_at = inf
 
     def told(self, payload: str) -> None:
-        """Take a notification: `follow` or `news`, and the flight."""
-        kind, _, flight = payload.partition(" ")
-        if kind == "follow" and (followed := self._followed.get(UUID(flight))):
-            followed.set()
-        if kind == "news" and (news := self._news.get(UUID(flight))):
-            news.set()
+        """Take a notification: `follow` or `news` of a flight, `joined`, or how many are `present`."""
+        kind, _, what = payload.partition(" ")
+        match kind:
+            case "follow" if followed := self._followed.get(UUID(what)):
+                followed.set()
+            case "news" if news := self._news.get(UUID(what)):
+                news.set()
+            case "joined":
+                self._alone, self._count_at = False, monotonic() + COUNT_SECONDS
+            case "present":
+                self._alone = self._present and int(what) == 1
+
+    def declare(self) -> str:
+        """Answer questions from here on; the statement that says so on the connection that listens."""
+        self._present = True
+        return PRESENT
+
+    def connection(self, connected: bool) -> None:
+        """Notifications begin to arrive (True), or may get lost (False): then somebody may have joined unheard."""
+        if not connected:
+            self._alone, self._count_at = False, inf
 
     async def board(self, org_id: OrgId, key: str) -> Flight:
         """Lead the flight of a key, or follow the one under way."""
         flight = self._new_id()
+        if await self._nobody_else():
+            return Flight(org_id, key, flight, led=True, late=self._ended.get((org_id, key)) is not None, alone=True)
         # before the row can be seen: who follows tells so only once
         self._followed[flight] = asyncio.Event()
         try:
@@ -81,6 +118,13 @@ class PostgresAnswerFlights:
             del self._followed[flight]
             self._news.setdefault(boarded.id, asyncio.Event())
         return boarded
+
+    async def _nobody_else(self) -> bool:
+        if not self._alone and monotonic() >= self._count_at:
+            self._count_at = monotonic() + COUNT_SECONDS
+            row = await self._pool.fetch_one(HOLDERS)
+            self._alone = row is not None and row["present"] == 1
+        return self._alone
 
     async def _boarded(self, org_id: OrgId, key: str, flight: UUID) -> Flight:
         parameters = {"org_id": org_id, "key": key, "flight": flight, "lease": LEASE_SECONDS}
@@ -107,6 +151,9 @@ class PostgresAnswerFlights:
 
     async def land(self, flight: Flight, number: int, answer: Answer | None) -> None:
         """End our flight; the whole answer, unless it failed, is told as the piece of that number."""
+        if flight.alone:
+            self._ended[flight.org_id, flight.key] = True
+            return
         followed = self._followed.pop(flight.id)
         if not followed.is_set():
             await self._pool.execute(END, (flight.org_id, flight.key, flight.id))

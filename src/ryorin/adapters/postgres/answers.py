@@ -15,6 +15,7 @@ from ryorin.contexts.answers.selection import Selection
 from ryorin.kernel.codec import from_json, to_json
 from ryorin.kernel.events import BEGINNING, LogPosition
 from ryorin.kernel.messages import OrgId
+from ryorin.kernel.rounds import NextRound
 
 # all transactions before it have ended, and what they did is seen
 SEEN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS seen"
@@ -167,6 +168,9 @@ class PostgresAnswerStore:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        # answers without documents that wait to be kept, with what became of each batch
+        self._waiting: list[CachedAnswer] = []
+        self._keeping = NextRound(self._keep_waiting)
 
     async def get(self, org_id: OrgId, key: str, *, settled: bool) -> KeptAnswer | None:
         """A valid answer; `settled` wants invalidations not to be behind the index."""
@@ -201,7 +205,8 @@ class PostgresAnswerStore:
 
     async def _write(self, entry: CachedAnswer, statement: str) -> KeptAnswer | None:
         if entry.collection is None:
-            rows = await self._kept(entry, statement)
+            self._waiting.append(entry)
+            rows = await self._keeping.join()
         else:
             async with self._pool.transaction() as connection:
                 # an answer that a crash loses is made again
@@ -219,9 +224,17 @@ class PostgresAnswerStore:
             ttl_seconds=entry.ttl_seconds,
         )
 
-    async def _kept(self, entry: CachedAnswer, statement: str) -> list[Row]:
-        async with self._pool.connection() as connection:
-            return await rows_of(connection, statement, _columns(entry))
+    async def _keep_waiting(self) -> list[Row]:
+        """Keep all that wait, in one way to the database and back; how far invalidations were before."""
+        # in the order of their keys, as every process does it: none waits for another in a circle
+        entries = sorted({entry.key: entry for entry in self._waiting}.values(), key=lambda entry: entry.key)
+        self._waiting.clear()
+        async with self._pool.transaction() as connection:
+            await run(connection, "SET LOCAL synchronous_commit = off")
+            reached = await rows_of(connection, REACHED)
+            async with connection.cursor() as cursor:
+                await cursor.executemany(KEEP, [_columns(entry) for entry in entries])
+        return reached
 
     async def _overtaken(self, connection: Connection, entry: CachedAnswer) -> bool:
         collection = (entry.org_id, entry.collection)

@@ -35,6 +35,8 @@ class Notifications:
         # read after listening began: what was committed before is in them, what comes after is told
         self._greetings = greetings or {}
         self._callbacks: dict[str, list[Callable[[str], None]]] = {channel.value: [] for channel in Channel}
+        self._declarations: list[str] = []
+        self._arriving = asyncio.Event()
         self._gap_callbacks: list[Callable[[bool], None]] = []
 
     def subscribe(self, channel: Channel, callback: Callable[[str], None]) -> None:
@@ -44,6 +46,14 @@ class Notifications:
     def on_connection(self, callback: Callable[[bool], None]) -> None:
         """Call back with True when listening begins and False when notifications may get lost."""
         self._gap_callbacks.append(callback)
+
+    def declare(self, statement: str) -> None:
+        """Run a statement on the connection whenever listening begins, before the greetings."""
+        self._declarations.append(statement)
+
+    async def listening(self, timeout_seconds: float) -> None:
+        """Return when notifications arrive, or after the timeout."""
+        await wait_for(self._arriving, timeout_seconds)
 
     async def run(self) -> None:
         """Listen until cancelled, reconnecting after failures."""
@@ -60,6 +70,8 @@ class Notifications:
         async with await AsyncConnection.connect(self._url, autocommit=True) as connection:
             for channel in Channel:
                 await connection.execute(f"LISTEN {channel.value}")
+            for statement in self._declarations:
+                await connection.execute(statement)
             for channel, greeting in self._greetings.items():
                 for (payload,) in await (await connection.execute(greeting)).fetchall():
                     self._deliver(channel, payload)
@@ -74,6 +86,10 @@ class Notifications:
     def _tell(self, *, connected: bool) -> None:
         for callback in self._gap_callbacks:
             callback(connected)
+        if connected:
+            self._arriving.set()
+        else:
+            self._arriving.clear()
 
 
 class Wakeup:

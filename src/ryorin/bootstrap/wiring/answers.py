@@ -87,8 +87,10 @@ def answer_handlers(
     semantic: PostgresSemanticStore,
     embed: Embed,
     shared: SharedAnswers | None,
+    *,
+    serves: bool,
 ) -> tuple[dict[type[Query[Any]], Callable[[Any, Actor], Any]], AnswerQuestionProcess]:
-    """The dispatch table of the answers context, and the process for streams."""
+    """The dispatch table of the answers context, and the process for streams; `serves`: for others than ourselves."""
     hot = MemoryHotAnswers(int(settings.cache.l1_megabytes * MEGABYTE), settings.cache.l1_ttl_seconds)
     base.notifications.subscribe(Channel.EVICTIONS, hot.told)
     base.notifications.on_connection(hot.connection)
@@ -97,6 +99,9 @@ def answer_handlers(
     base.notifications.on_connection(audiences.connection)
     flights = PostgresAnswerFlights(base.pool, base.ids.new)
     base.notifications.subscribe(Channel.FLIGHTS, flights.told)
+    base.notifications.on_connection(flights.connection)
+    if serves:
+        base.notifications.declare(flights.declare())
     extractive = ExtractiveAnswerer(split_sentences, analyse)
     maker = AnswerMaker(models, extractive, base.positions, base.clock, base.ids)
     layers = AnswerLayers(

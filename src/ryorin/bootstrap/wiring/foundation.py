@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ryorin.adapters.local.system import SystemClock, TimeOrderedIds
 from ryorin.adapters.otel.telemetry import OpenTelemetry
-from ryorin.adapters.postgres import answers, projections
+from ryorin.adapters.postgres import answer_flights, answers, projections
 from ryorin.adapters.postgres.command_log import PostgresCommandLog
 from ryorin.adapters.postgres.event_store import PostgresEventStore
 from ryorin.adapters.postgres.notifications import Channel, Notifications, Wakeup
@@ -50,7 +50,12 @@ def build_foundation(pool: Pool) -> Foundation:
     for commands in (knowledge_commands, identity_commands, operations_commands, answers_commands):
         commands_known.register(*commands.COMMANDS)
     notifications = Notifications(
-        pool.url, {Channel.PROJECTIONS: projections.GREETING, Channel.EVICTIONS: answers.GREETING}
+        pool.url,
+        {
+            Channel.PROJECTIONS: projections.GREETING,
+            Channel.EVICTIONS: answers.GREETING,
+            Channel.FLIGHTS: answer_flights.GREETING,
+        },
     )
     appended, ended = Wakeup(), Wakeup()
     notifications.subscribe(Channel.EVENTS, appended.ring)

@@ -16,6 +16,7 @@ class Flight:
     """An answer being made, by us if `led`; its lease has to be renewed.
 
     `late`: there was another flight of this key within the last minute, so the answer may have been kept by now.
+    `alone`: no other process answers questions, so nobody has to be told of it.
     """
 
     org_id: OrgId
@@ -23,6 +24,7 @@ class Flight:
     id: UUID
     led: bool
     late: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

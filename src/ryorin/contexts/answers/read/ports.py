@@ -16,12 +16,16 @@ from ryorin.kernel.messages import Actor, OrgId
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A model call; `timeout_seconds` bounds all of it, `json_schema` the form of what may be said."""
+    """A model call; `timeout_seconds` bounds all of it, `json_schema` the form of what may be said.
+
+    `whole`: nobody wants pieces, so it may come in one.
+    """
 
     messages: tuple[ChatMessage, ...]
     sampling: SamplingOptions
     timeout_seconds: float = 120.0
     json_schema: Mapping[str, object] | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
