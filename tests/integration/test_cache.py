@@ -11,12 +11,14 @@ import pytest
 
 from benchmarks.upstream import UpstreamProcess
 from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
+from ryorin.adapters.postgres.answers import PostgresAnswerStore
 from ryorin.adapters.postgres.embedded import EmbeddedPostgres
 from ryorin.bootstrap.app import App, open_app
 from ryorin.bootstrap.background import Role
 from ryorin.bootstrap.settings import ModelSettings, Settings
 from ryorin.contexts.answers.accounting import CacheReport, CountSelected, GetCacheReport
 from ryorin.contexts.answers.commands import FlushAnswers
+from ryorin.contexts.answers.module import cache_key
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, CacheOptions, ChatMessage, GroundingOptions
 from ryorin.contexts.answers.selection import Selection
 from ryorin.contexts.identity.module import LOCAL_ADMINISTRATOR
@@ -125,6 +127,11 @@ class Gateway:
     folder: Path
     server: EmbeddedPostgres
 
+    @property
+    def identity(self) -> str:
+        """What stands behind the model."""
+        return f"openai_http {self.upstream.base_url}/chat/completions mock"
+
     async def stop(self) -> None:
         await asyncio.to_thread(self.server.release)
 
@@ -198,6 +205,21 @@ async def test_what_the_cache_saves_is_accounted_for(gateway: Gateway) -> None:
     ]
     assert [(kept.collection, kept.valid, kept.invalidated) for kept in found.answers] == [(None, 1, 0), ("docs", 1, 0)]
     assert all(kept.bytes > 100 for kept in found.answers)
+
+
+@pytest.mark.timeout(120)
+async def test_answers_that_are_made_at_once_are_all_kept(gateway: Gateway) -> None:
+    app = gateway.app
+    made = await asyncio.gather(*(asked(app, plain(f"Number {number}?")) for number in range(60)))
+
+    await kept(app, 60)
+    store = PostgresAnswerStore(app.base.pool)
+    keys = {cache_key(plain(f"Number {number}?"), ADMIN, gateway.identity): number for number in range(60)}
+    found = {number: await store.get(ADMIN.org_id, key, settled=True) for key, number in keys.items()}
+
+    assert {number: one and one.answer.id for number, one in found.items()} == {
+        number: answer.id for number, answer in enumerate(made)
+    }
 
 
 @pytest.mark.timeout(120)

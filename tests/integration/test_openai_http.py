@@ -6,19 +6,20 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 import uvicorn
+from aiohttp import ClientSession
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
+from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel, model_session
 from ryorin.adapters.openai_http.embeddings import EmbeddingEndpoint, OpenAIHttpEngine
 from ryorin.adapters.openai_http.rerank import RerankEndpoint
 from ryorin.contexts.answers.errors import ModelRejected, ModelUnavailable
@@ -75,6 +76,12 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
+@pytest.fixture
+async def session() -> AsyncIterator[ClientSession]:
+    async with model_session() as opened:
+        yield opened
+
+
 def event(text: str = "", finish: str | None = None, usage: tuple[int, int] | None = None) -> str:
     chunk: dict[str, Any] = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
     if usage is not None:
@@ -112,8 +119,8 @@ def never_ends(upstream: Upstream, *first: str) -> Reply:
     return reply
 
 
-def model(base_url: str, client: httpx.AsyncClient, key: str | None = KEY) -> OpenAIHttpChatModel:
-    return OpenAIHttpChatModel("big", base_url, "vendor/big-1", key, 8192, client)
+def model(base_url: str, session: ClientSession, key: str | None = KEY) -> OpenAIHttpChatModel:
+    return OpenAIHttpChatModel("big", base_url, "vendor/big-1", key, 8192, session)
 
 
 def question(seconds: float = 30, **sampling: Any) -> ChatRequest:
@@ -126,13 +133,13 @@ async def collect(answering: OpenAIHttpChatModel, request: ChatRequest) -> list[
 
 
 async def test_an_answer_arrives_in_pieces_with_its_end_and_its_usage(
-    upstream: Upstream, client: httpx.AsyncClient
+    upstream: Upstream, session: ClientSession
 ) -> None:
     upstream.replies = [
         says(event("九時"), event("です。"), event("", "stop"), event(usage=(12, 5)), "data: [DONE]\n\n")
     ]
 
-    deltas = await collect(model(upstream.base_url, client), question())
+    deltas = await collect(model(upstream.base_url, session), question())
 
     assert "".join(delta.text for delta in deltas) == "九時です。"
     assert [delta.finish_reason for delta in deltas if delta.finish_reason] == ["stop"]
@@ -140,11 +147,11 @@ async def test_an_answer_arrives_in_pieces_with_its_end_and_its_usage(
 
 
 async def test_the_request_carries_model_conversation_key_and_only_the_options_given(
-    upstream: Upstream, client: httpx.AsyncClient
+    upstream: Upstream, session: ClientSession
 ) -> None:
     upstream.replies = [says(event("x", "stop"), "data: [DONE]\n\n")]
 
-    await collect(model(upstream.base_url, client), question(temperature=0.0, stop=("END",), max_tokens=7))
+    await collect(model(upstream.base_url, session), question(temperature=0.0, stop=("END",), max_tokens=7))
 
     assert upstream.keys == [f"Bearer {KEY}"]
     assert upstream.bodies == [
@@ -160,51 +167,51 @@ async def test_the_request_carries_model_conversation_key_and_only_the_options_g
     ]
 
 
-async def test_without_a_key_no_credential_is_sent(upstream: Upstream, client: httpx.AsyncClient) -> None:
+async def test_without_a_key_no_credential_is_sent(upstream: Upstream, session: ClientSession) -> None:
     upstream.replies = [says(event("x", "stop"))]
 
-    await collect(model(upstream.base_url, client, key=None), question())
+    await collect(model(upstream.base_url, session, key=None), question())
 
     assert upstream.keys == [None]
 
 
-async def test_noise_between_events_is_passed_over(upstream: Upstream, client: httpx.AsyncClient) -> None:
+async def test_noise_between_events_is_passed_over(upstream: Upstream, session: ClientSession) -> None:
     noise = ": keep-alive\n\n", "event: ping\n", "data:\n\n", "data: {broken\n\n", "data: [1, 2]\n\n", 'data: "x"\n\n'
     upstream.replies = [says(event("A"), *noise, event("B", "stop"), "data: [DONE]\n\n")]
 
-    deltas = await collect(model(upstream.base_url, client), question())
+    deltas = await collect(model(upstream.base_url, session), question())
 
     assert "".join(delta.text for delta in deltas) == "AB"
 
 
 async def test_an_event_may_arrive_in_several_packets_and_without_a_blank(
-    upstream: Upstream, client: httpx.AsyncClient
+    upstream: Upstream, session: ClientSession
 ) -> None:
     whole = event("東京", "stop").replace("data: ", "data:")
     upstream.replies = [says(*whole, "data: [DONE]\n\n")]
 
-    deltas = await collect(model(upstream.base_url, client), question())
+    deltas = await collect(model(upstream.base_url, session), question())
 
     assert [delta.text for delta in deltas] == ["東京"]
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_a_busy_server_is_asked_again_when_it_says(
-    upstream: Upstream, client: httpx.AsyncClient, status: int
+    upstream: Upstream, session: ClientSession, status: int
 ) -> None:
     upstream.replies = [fails(status, retry_after="0"), says(event("late", "stop"))]
 
-    deltas = await collect(model(upstream.base_url, client), question())
+    deltas = await collect(model(upstream.base_url, session), question())
 
     assert [delta.text for delta in deltas] == ["late"]
     assert len(upstream.bodies) == 2
 
 
-async def test_a_server_that_stays_busy_is_given_up(upstream: Upstream, client: httpx.AsyncClient) -> None:
+async def test_a_server_that_stays_busy_is_given_up(upstream: Upstream, session: ClientSession) -> None:
     upstream.replies = [fails(503, "warming up", retry_after="0")]
 
     with pytest.raises(ModelUnavailable, match=r"'big'.*503.*warming up"):
-        await collect(model(upstream.base_url, client), question())
+        await collect(model(upstream.base_url, session), question())
 
     assert len(upstream.bodies) == 3
 
@@ -220,42 +227,42 @@ async def test_a_server_that_stays_busy_is_given_up(upstream: Upstream, client: 
     ],
 )
 async def test_a_refusal_is_final_and_says_what_to_check(
-    upstream: Upstream, client: httpx.AsyncClient, status: int, error: type[RyorinError], says_what: str
+    upstream: Upstream, session: ClientSession, status: int, error: type[RyorinError], says_what: str
 ) -> None:
     upstream.replies = [fails(status, "context of 8192 exceeded")]
 
     with pytest.raises(error, match=says_what) as raised:
-        await collect(model(upstream.base_url, client), question())
+        await collect(model(upstream.base_url, session), question())
 
     assert "'big'" in raised.value.detail
     assert KEY not in raised.value.detail
     assert len(upstream.bodies) == 1
 
 
-async def test_a_server_that_is_not_there_is_named(client: httpx.AsyncClient) -> None:
+async def test_a_server_that_is_not_there_is_named(session: ClientSession) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
 
-        with pytest.raises(ModelUnavailable, match=r"'big' at http://127.*ConnectError.*is it running"):
-            await collect(model(address, client), question())
+        with pytest.raises(ModelUnavailable, match=r"'big' at http://127.*ClientConnectorError.*is it running"):
+            await collect(model(address, session), question())
 
 
-async def test_an_answer_that_does_not_end_is_cut_off_in_time(upstream: Upstream, client: httpx.AsyncClient) -> None:
+async def test_an_answer_that_does_not_end_is_cut_off_in_time(upstream: Upstream, session: ClientSession) -> None:
     upstream.replies = [never_ends(upstream, event("I am thinking"))]
 
     with pytest.raises(ModelUnavailable, match=r"did not finish within 0\.3 s"):
-        await collect(model(upstream.base_url, client), question(seconds=0.3))
+        await collect(model(upstream.base_url, session), question(seconds=0.3))
 
 
 async def test_an_answer_broken_off_is_an_error_and_is_not_begun_again(
-    upstream: Upstream, client: httpx.AsyncClient
+    upstream: Upstream, session: ClientSession
 ) -> None:
     upstream.replies = [says(event("The office opens at"))]
     seen: list[str] = []
 
     async def read() -> None:
-        async with aclosing(model(upstream.base_url, client).stream(question())) as deltas:
+        async with aclosing(model(upstream.base_url, session).stream(question())) as deltas:
             async for delta in deltas:
                 seen.append(delta.text)
 
@@ -266,10 +273,10 @@ async def test_an_answer_broken_off_is_an_error_and_is_not_begun_again(
     assert len(upstream.bodies) == 1
 
 
-async def test_whoever_stops_listening_stops_the_server(upstream: Upstream, client: httpx.AsyncClient) -> None:
+async def test_whoever_stops_listening_stops_the_server(upstream: Upstream, session: ClientSession) -> None:
     upstream.replies = [never_ends(upstream, event("first"))]
 
-    async with aclosing(model(upstream.base_url, client).stream(question())) as deltas:
+    async with aclosing(model(upstream.base_url, session).stream(question())) as deltas:
         first = await anext(deltas)
 
     assert first.text == "first"
@@ -365,3 +372,44 @@ async def test_a_rerank_endpoint_that_leaves_candidates_out_is_not_believed(
 
     with pytest.raises(Unavailable, match="judged 1 of 2"):
         await RerankEndpoint(upstream.base_url, "m", None, client).scores(QUESTION, CANDIDATES)
+
+
+def whole(body: object, status: int = 200) -> Reply:
+    async def reply(request: Request) -> Response:
+        content = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+        return Response(content, status, media_type="application/json")
+
+    return reply
+
+
+async def test_an_answer_that_nobody_wants_in_pieces_is_asked_for_whole(
+    upstream: Upstream, session: ClientSession
+) -> None:
+    message = {"role": "assistant", "content": "九時です。"}
+    usage = {"prompt_tokens": 12, "completion_tokens": 5}
+    upstream.replies = [whole({"choices": [{"message": message, "finish_reason": "length"}], "usage": usage})]
+
+    deltas = await collect(model(upstream.base_url, session), replace(question(), whole=True))
+
+    assert deltas == [ChatDelta("九時です。", "length", Usage(12, 5))]
+    assert (upstream.bodies[0]["stream"], "stream_options" in upstream.bodies[0]) == (False, False)
+
+
+@pytest.mark.parametrize("body", ["{", "[]", {"choices": []}, {"choices": [{"message": None}]}, {"usage": 3}])
+async def test_what_is_no_completion_is_said_to_be_none(
+    upstream: Upstream, session: ClientSession, body: object
+) -> None:
+    upstream.replies = [whole(body)]
+
+    with pytest.raises(ModelUnavailable, match="no chat completion"):
+        await collect(model(upstream.base_url, session), replace(question(), whole=True))
+
+
+async def test_a_server_that_streams_although_it_was_not_asked_to_is_understood(
+    upstream: Upstream, session: ClientSession
+) -> None:
+    upstream.replies = [says(event("九時"), event("です。", "stop"), "data: [DONE]\n\n")]
+
+    deltas = await collect(model(upstream.base_url, session), replace(question(), whole=True))
+
+    assert "".join(delta.text for delta in deltas) == "九時です。"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ryorin.adapters.local.blobs import LocalBlobStore
+from ryorin.adapters.openai_http.chat import model_session
 from ryorin.adapters.parsers.formats import ParserLimits
 from ryorin.adapters.parsers.parser import SandboxedParser
 from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
@@ -238,7 +239,9 @@ def _query_bus(
         query_vectors=settings.retrieval.query_vectors,
     )
     buses: list[QueryBus] = []
-    models = build_models(settings, client)
+    session = model_session()
+    stack.push_async_callback(session.close)
+    models = build_models(settings, session)
     answering, process = answer_handlers(
         base,
         settings,

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
 
-import httpx
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
 
 from ryorin.contexts.answers.errors import ModelRejected, ModelUnavailable
 from ryorin.contexts.answers.queries import Usage
@@ -19,7 +19,19 @@ RETRIES = 2
 MAX_PAUSE_SECONDS = 5.0
 # for the end of a stream that has said it is done
 DRAIN_SECONDS = 0.2
+# a line of an event stream that is longer is none (bytes)
+MAX_LINE = 4 * 1024 * 1024
 RETRYABLE = frozenset({408, 409, 429, 500, 502, 503, 504})
+
+
+def model_session() -> ClientSession:
+    """Connections to model servers, kept open between calls; as many as there are calls."""
+    return ClientSession(
+        connector=TCPConnector(limit=0),
+        timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+        # proxies of the environment, as other clients take them
+        trust_env=True,
+    )
 
 
 class OpenAIHttpChatModel:
@@ -32,7 +44,7 @@ class OpenAIHttpChatModel:
         model: str,
         api_key: str | None,
         context_tokens: int,
-        client: httpx.AsyncClient,
+        session: ClientSession,
     ) -> None:
         self._alias = alias
         self._url = base_url.rstrip("/") + "/chat/completions"
@@ -40,7 +52,7 @@ class OpenAIHttpChatModel:
         credential = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._headers = {"Content-Type": "application/json", **credential}
         self._context_tokens = context_tokens
-        self._client = client
+        self._session = session
 
     @property
     def identity(self) -> str:
@@ -64,28 +76,32 @@ class OpenAIHttpChatModel:
                 async with aclosing(self._attempts(request)) as deltas:
                     async for delta in deltas:
                         yield delta
+        except ClientError as error:
+            raise self._unreachable(error) from error
         except TimeoutError as error:
             raise ModelUnavailable(
                 f"model {self._alias!r} did not finish within {request.timeout_seconds:g} s"
             ) from error
-        except httpx.HTTPError as error:
-            raise ModelUnavailable(
-                f"model {self._alias!r} at {self._url} cannot be reached ({type(error).__name__}); is it running?"
-            ) from error
+        except OSError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> ModelUnavailable:
+        return ModelUnavailable(
+            f"model {self._alias!r} at {self._url} cannot be reached ({type(error).__name__}); is it running?"
+        )
 
     async def _attempts(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         for attempt in range(RETRIES + 1):
-            timeout = httpx.Timeout(request.timeout_seconds, connect=CONNECT_SECONDS)
             body = json.dumps(self._body(request), ensure_ascii=False).encode()
-            async with self._client.stream(
-                "POST", self._url, content=body, headers=self._headers, timeout=timeout
+            async with self._session.post(
+                self._url, data=body, headers=self._headers, allow_redirects=False
             ) as response:
-                if response.status_code in RETRYABLE and attempt < RETRIES:
+                if response.status in RETRYABLE and attempt < RETRIES:
                     await asyncio.sleep(_pause(response, attempt))
                     continue
                 await self._check(response)
                 if _is_whole(response):
-                    yield _whole(await response.aread())
+                    yield _whole(await response.read())
                     return
                 async with aclosing(_deltas(response)) as deltas:
                     async for delta in deltas:
@@ -109,11 +125,11 @@ class OpenAIHttpChatModel:
             **{name: value for name, value in optional.items() if value is not None},
         }
 
-    async def _check(self, response: httpx.Response) -> None:
-        if response.is_success:
+    async def _check(self, response: ClientResponse) -> None:
+        if 200 <= response.status < 300:  # noqa: PLR2004
             return
-        detail = (await response.aread()).decode("utf-8", "replace")[:300]
-        status = response.status_code
+        detail = (await response.read()).decode("utf-8", "replace")[:300]
+        status = response.status
         if status in (401, 403):
             raise ModelUnavailable(f"model {self._alias!r} refuses our credential (HTTP {status}); check its api_key")
         if status == 404:  # noqa: PLR2004
@@ -130,14 +146,13 @@ def _response_format(request: ChatRequest) -> dict[str, Any] | None:
     return {"type": "json_schema", "json_schema": schema}
 
 
-def _pause(response: httpx.Response, attempt: int) -> float:
+def _pause(response: ClientResponse, attempt: int) -> float:
     told = response.headers.get("retry-after", "")
     return min(MAX_PAUSE_SECONDS, float(told) if told.isdigit() else 0.5 * 2**attempt)
 
 
-def _is_whole(response: httpx.Response) -> bool:
-    kind: str = response.headers.get("content-type", "")
-    return kind.startswith("application/json")
+def _is_whole(response: ClientResponse) -> bool:
+    return response.headers.get("content-type", "").startswith("application/json")
 
 
 def _whole(body: bytes) -> ChatDelta:
@@ -151,10 +166,10 @@ def _whole(body: bytes) -> ChatDelta:
         raise ModelUnavailable(f"the model's answer is no chat completion: {body[:200]!r}") from error
 
 
-async def _deltas(response: httpx.Response) -> AsyncGenerator[ChatDelta, None]:
+async def _deltas(response: ClientResponse) -> AsyncGenerator[ChatDelta, None]:
     """Deltas of a server-sent event stream; lines that are no JSON (keep-alives, noise) are passed over."""
     finished = False
-    lines = response.aiter_lines()
+    lines = _lines(response)
     async for line in lines:
         payload = line.removeprefix("data:").strip()
         if not line.startswith("data:") or not payload:
@@ -170,6 +185,19 @@ async def _deltas(response: httpx.Response) -> AsyncGenerator[ChatDelta, None]:
         yield delta
     if not finished:
         raise ModelUnavailable("the model's stream ended in the middle of its answer")
+
+
+async def _lines(response: ClientResponse) -> AsyncIterator[str]:
+    """Lines of a response as they come; raises ModelUnavailable for one without an end."""
+    rest = b""
+    async for data in response.content.iter_any():
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", "replace")
+        if len(rest) > MAX_LINE:
+            raise ModelUnavailable(f"the model's stream has a line of more than {MAX_LINE} bytes")
+    if rest:
+        yield rest.decode("utf-8", "replace")
 
 
 async def _drained(lines: AsyncIterator[str]) -> None:

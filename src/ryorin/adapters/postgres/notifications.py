@@ -77,7 +77,9 @@ class Notifications:
                     self._deliver(channel, payload)
             self._tell(connected=True)
             async for notification in connection.notifies():
-                self._deliver(notification.channel, notification.payload)
+                # what is declared on this very connection is for others
+                if notification.pid != connection.info.backend_pid:
+                    self._deliver(notification.channel, notification.payload)
 
     def _deliver(self, channel: str, payload: str) -> None:
         for callback in self._callbacks.get(channel, ()):

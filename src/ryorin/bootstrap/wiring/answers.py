@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
-import httpx
+from aiohttp import ClientSession
 
 from ryorin.adapters.llamacpp.chat import LlamaCppChatModel, bundled_model
 from ryorin.adapters.local.hot_answers import MemoryHotAnswers
@@ -51,12 +51,12 @@ BUNDLED = "smollm2"
 SHARED_PAUSE_SECONDS = 2.0
 
 
-def build_models(settings: Settings, client: httpx.AsyncClient) -> dict[str, ChatModel]:
+def build_models(settings: Settings, session: ClientSession) -> dict[str, ChatModel]:
     """The bundled model and every configured server, by alias."""
     models: dict[str, ChatModel] = {BUNDLED: LlamaCppChatModel(BUNDLED, bundled_model())}
     for alias, model in settings.models.items():
         key = model.api_key.get_secret_value() if model.api_key else None
-        models[alias] = OpenAIHttpChatModel(alias, model.base_url, model.model, key, model.context_tokens, client)
+        models[alias] = OpenAIHttpChatModel(alias, model.base_url, model.model, key, model.context_tokens, session)
     return models
 
 
