@@ -71,13 +71,15 @@ class PostgresDocumentReadModel:
 
     async def collections(self, org_id: OrgId, readers: Readers) -> tuple[CollectionView, ...]:
         """All collections of an organisation."""
-        rows = await self._pool.fetch(COLLECTIONS, {"org_id": org_id, "collection": None, "readers": _array(readers)})
+        rows = await self._pool.fetch(
+            COLLECTIONS, {"org_id": org_id, "collection": None, "readers": _array(readers)}, anew=True
+        )
         return tuple(_collection(row) for row in rows)
 
     async def collection(self, key: CollectionKey) -> CollectionView | None:
         """One collection."""
         parameters = _place(key)
-        row = await self._pool.fetch_one(COLLECTIONS, parameters)
+        row = await self._pool.fetch_one(COLLECTIONS, parameters, anew=True)
         return _collection(row) if row else None
 
     async def page(self, key: CollectionKey, which: SearchFilter, after: str | None, limit: int) -> Page:
@@ -90,28 +92,28 @@ class PostgresDocumentReadModel:
             "documents": list(which.documents) or None,
             "limit": limit + 1,
         }
-        rows = await self._pool.fetch(PAGE, parameters)
+        rows = await self._pool.fetch(PAGE, parameters, anew=True)
         documents = tuple(_document(row) for row in rows[:limit])
         return Page(documents, documents[-1].document if len(rows) > limit else None)
 
     async def document(self, key: DocumentKey) -> DocumentView | None:
         """One document."""
-        row = await self._pool.fetch_one(DOCUMENT, _place(key))
+        row = await self._pool.fetch_one(DOCUMENT, _place(key), anew=True)
         return _document(row) if row else None
 
     async def versions(self, key: DocumentKey) -> tuple[VersionView, ...]:
         """The versions of a document, newest first."""
-        rows = await self._pool.fetch(VERSIONS, _place(key))
+        rows = await self._pool.fetch(VERSIONS, _place(key), anew=True)
         return tuple(VersionView(**row) for row in rows)
 
     async def text(self, key: DocumentKey, version: int | None) -> DocumentText | None:
         """The text of a version."""
-        row = await self._pool.fetch_one(TEXT, {**_place(key), "version": version})
+        row = await self._pool.fetch_one(TEXT, {**_place(key), "version": version}, anew=True)
         return DocumentText(**row) if row else None
 
     async def tags(self, key: CollectionKey, prefix: str) -> tuple[TagCount, ...]:
         """Tags with a prefix, the most used first."""
-        rows = await self._pool.fetch(TAGS, {**_place(key), "prefix": prefix})
+        rows = await self._pool.fetch(TAGS, {**_place(key), "prefix": prefix}, anew=True)
         return tuple(TagCount(**row) for row in rows)
 
 

@@ -129,7 +129,7 @@ class PostgresChunkIndex:
     async def state(self, key: CollectionKey, which: SearchFilter) -> IndexState:
         """What a search meets; the size of the whole index is as PostgreSQL last counted it."""
         parameters = {**filters(key, which), "filtered": not which.empty}
-        row = await self._pool.fetch_one(STATE, parameters)
+        row = await self._pool.fetch_one(STATE, parameters, anew=True)
         if row is None:
             return IndexState(exists=False, matching_chunks=0, live_chunks=0, total_chunks=0, lexicon_epoch=0)
         total = max(row["total_chunks"] or 0, row["live_chunks"])
@@ -165,12 +165,12 @@ class PostgresChunkIndex:
 
     async def _nearest_one(self, parameters: Mapping[str, object], fetch: int) -> tuple[Candidate, ...]:
         if fetch <= EF_SEARCH:
-            return tuple(await self._pool.fetch_as(Candidate, NEAREST, parameters))
+            return tuple(await self._pool.fetch_as(Candidate, NEAREST, parameters, anew=True))
 
         async def once() -> tuple[Candidate, ...]:
             async with self._pool.transaction() as connection:
                 await _set_ef_search(connection, fetch)
-                return candidates_of(await rows_of(connection, NEAREST, parameters))
+                return candidates_of(await rows_of(connection, NEAREST, parameters, anew=True))
 
         return await self._pool.again(once)
 
@@ -184,13 +184,13 @@ class PostgresChunkIndex:
             **filters(key, which),
         }
         if exact:
-            return candidates_of(await self._pool.fetch(EXACT_FILTERED, parameters))
+            return candidates_of(await self._pool.fetch(EXACT_FILTERED, parameters, anew=True))
 
         async def once() -> tuple[Candidate, ...]:
             async with self._pool.transaction() as connection:
                 await _set_ef_search(connection, limit)
                 await run(connection, "SET LOCAL hnsw.iterative_scan = strict_order")
-                return candidates_of(await rows_of(connection, NEAREST_FILTERED, parameters))
+                return candidates_of(await rows_of(connection, NEAREST_FILTERED, parameters, anew=True))
 
         return await self._pool.again(once)
 
@@ -209,11 +209,11 @@ class PostgresChunkIndex:
             "limit": limit,
             **filters(key, which),
         }
-        return candidates_of(await self._pool.fetch(LEXICAL, parameters))
+        return candidates_of(await self._pool.fetch(LEXICAL, parameters, anew=True))
 
     async def rows(self, key: CollectionKey, chunk_ids: Sequence[int]) -> Mapping[int, ChunkRow]:
         """What is shown of chunks."""
-        rows = await self._pool.fetch(ROWS, {**_place(key), "chunks": list(chunk_ids)})
+        rows = await self._pool.fetch(ROWS, {**_place(key), "chunks": list(chunk_ids)}, anew=True)
         return {row["chunk_id"]: _chunk_row(row) for row in rows}
 
     async def term_statistics(self, key: CollectionKey, term_ids: Sequence[int]) -> TermStatistics:
@@ -233,7 +233,7 @@ class PostgresChunkIndex:
 
     async def missing_documents(self, key: CollectionKey, documents: Sequence[str]) -> Sequence[str]:
         """Which of these documents are not there."""
-        rows = await self._pool.fetch(MISSING, {**_place(key), "names": list(documents)})
+        rows = await self._pool.fetch(MISSING, {**_place(key), "names": list(documents)}, anew=True)
         return [row["name"] for row in rows]
 
     async def similar_documents(
@@ -241,7 +241,7 @@ class PostgresChunkIndex:
     ) -> tuple[SimilarDocument, ...]:
         """Documents by cosine of mean chunk vectors."""
         parameters = {**_place(key), "like": list(like), "unlike": list(unlike), "limit": limit}
-        rows = await self._pool.fetch(SIMILAR, parameters)
+        rows = await self._pool.fetch(SIMILAR, parameters, anew=True)
         return tuple(SimilarDocument(row["document"], row["title"], row["score"]) for row in rows)
 
 

@@ -63,7 +63,7 @@ class PostgresStoredChunks:
             "ids": [near.chunk_id for _, near in flat],
             "scores": [near.score for _, near in flat],
         }
-        rows = await self._pool.fetch(FOUND_CURRENT, parameters) if flat else []
+        rows = await self._pool.fetch(FOUND_CURRENT, parameters, anew=True) if flat else []
         return _by_list(rows, len(found), first=0)
 
     async def pending(
@@ -76,7 +76,7 @@ class PostgresStoredChunks:
             "model_id": serving.model_id,
             "vectors": vector_literals(vectors),
         }
-        rows = await self._pool.fetch(PENDING, parameters)
+        rows = await self._pool.fetch(PENDING, parameters, anew=True)
         made = [row for row in rows if row["score"] is not None]
         lists = _by_list(made, len(vectors), first=1)
         return tuple(entries[:limit] for entries in lists), len(made) < len(rows)
@@ -87,7 +87,7 @@ class PostgresStoredChunks:
         """Over the embeddings themselves."""
         literal = vector_literals(vector[np.newaxis, :])[0]
         parameters = {**filters(key, which), "model_id": serving.model_id, "vector": literal, "limit": limit}
-        rows = await self._pool.fetch(EXACT, parameters)
+        rows = await self._pool.fetch(EXACT, parameters, anew=True)
         return candidates_of([row for row in rows if row["score"] is not None]), any(row["unmade"] for row in rows)
 
 

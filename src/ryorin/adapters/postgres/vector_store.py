@@ -98,8 +98,8 @@ class PgVectorStore:
                 await run(connection, "SELECT set_config('hnsw.ef_search', %s, true)", (ef_search,))
                 if candidates > MAX_EF_SEARCH:
                     await run(connection, "SET LOCAL hnsw.iterative_scan = strict_order")
-                cursor = await connection.execute(_sql(NEAREST[place.storage], place), parameters)
-                return [Neighbour(row["chunk_id"], row["score"]) for row in await cursor.fetchall()]
+                rows = await rows_of(connection, _sql(NEAREST[place.storage], place), parameters, anew=True)
+                return [Neighbour(row["chunk_id"], row["score"]) for row in rows]
 
         return await self._pool.again(once)
 
