@@ -15,6 +15,7 @@ from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.compaction import Compaction
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.bootstrap.settings import Settings
+from ryorin.bootstrap.wiring.answers import cold_answers
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.bootstrap.wiring.projections import Projections
 from ryorin.contexts.knowledge.module import VectorFeeder
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3.0
 ACCOUNT_SECONDS = 5.0
+COOL_SECONDS = 60.0
 TIDY_SECONDS = 600.0
 COMPACT_SECONDS = 60.0
 RESTART_SECONDS = 1.0
@@ -61,6 +63,9 @@ async def background_work(
         jobs["feeder"] = feeder.run
         jobs["compaction"] = lambda: _repeat(Compaction(base.pool).compact, COMPACT_SECONDS)
         jobs["tidying"] = lambda: _repeat(PostgresAnswerStore(base.pool).purge, TIDY_SECONDS)
+        cold = cold_answers(settings, base)
+        if cold is not None:
+            jobs["cooling"] = lambda: _repeat(cold.cool, COOL_SECONDS)
         jobs["tidying-semantic"] = lambda: _repeat(PostgresSemanticStore(base.pool).purge, TIDY_SECONDS)
         jobs["tidying-flights"] = lambda: _repeat(PostgresAnswerFlights(base.pool, base.ids.new).purge, TIDY_SECONDS)
     stopping = asyncio.Event()

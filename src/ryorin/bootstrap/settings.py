@@ -38,9 +38,22 @@ class RedisSettings(BaseModel):
     ttl_seconds: float = Field(default=3600, gt=0)
 
 
+class ObjectSettings(BaseModel):
+    """Where objects lie: `file:///folder` or `s3://bucket/prefix`; unset: a folder of the data directory.
+
+    `endpoint` is the address of a service with S3's interface other than Amazon's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str | None = None
+    endpoint: str | None = None
+
+
 class CacheSettings(BaseModel):
     """How much memory answers may take in a process (megabytes), how long answers are kept (seconds), how large one may
-    be (bytes), whether a provider's refusals are kept; whether answers may serve paraphrases, and the greatest share of
+    be (bytes), after how long without a question its body moves to object storage (seconds; None: never), whether a
+    provider's refusals are kept; whether answers may serve paraphrases, and the greatest share of
     questions that may be answered wrongly so."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +62,7 @@ class CacheSettings(BaseModel):
     max_answer_bytes: int = Field(default=MEGABYTE, ge=1)
     l1_ttl_seconds: float = Field(default=600, gt=0)
     ttl_seconds: float = Field(default=7 * 86_400, gt=0)
+    cold_after_seconds: float | None = Field(default=None, gt=0)
     refusals: bool = False
     semantic: bool = False
     semantic_bound: float = Field(default=0.01, gt=0, le=0.5)
@@ -158,6 +172,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = 50 * MEGABYTE
     pool_size: int = Field(default=40, ge=8)
     redis: RedisSettings = RedisSettings()
+    objects: ObjectSettings = ObjectSettings()
     cache: CacheSettings = CacheSettings()
     worker: WorkerSettings = WorkerSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()

@@ -162,7 +162,8 @@ class FreshnessProjection:
         limit = MAX_JUDGED if len(changes) == 1 else min(MAX_JUDGED, JUDGED_PER_CHANGE * len(changes))
         unsure.update(judged[limit:])
         kept = await rows.probes(org_id, judged[:limit])
-        probes = {entry.key: decode_probe(entry.probe) for entry in kept}
+        probes = {entry.key: decode_probe(entry.probe) for entry in kept if entry.probe is not None}
+        unsure.update(entry.key for entry in kept if entry.probe is None)
         stale = unsure | {key for key, probe in probes.items() if _changed_for(key, probe, changes, looks)}
         index.distrust(probes.keys() - stale)
         for number, change in enumerate(changes):
@@ -187,7 +188,7 @@ class FreshnessProjection:
         org_id = recorded.stream.org_id
         index = await self._followed(org_id, event.collection, recorded.position, rows)
         kept = await rows.probes(org_id, index.described(event.document))
-        keys = [entry.key for entry in kept if stale(decode_probe(entry.probe))]
+        keys = [entry.key for entry in kept if entry.probe is None or stale(decode_probe(entry.probe))]
         await self._drop(recorded, event.document, keys, rows)
 
     async def _followed(self, org_id: OrgId, collection: str, position: LogPosition, rows: AnswerRows) -> ReverseIndex:

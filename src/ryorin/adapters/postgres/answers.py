@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from psycopg.types.json import Jsonb
 
 from ryorin.adapters.postgres.cache_ledger import SELECTED, selected
+from ryorin.adapters.postgres.cold_answers import ColdAnswers
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.adapters.postgres.pool import Connection, Pool, Row, rows_of, run
 from ryorin.contexts.answers.queries import Answer
@@ -24,7 +25,7 @@ SELECT transaction_id, position FROM projection_generations WHERE name = 'answer
 """
 # not while invalidations are behind the index: the answer could lack what a search finds already
 GET = f"""
-SELECT a.answer, a.collection, a.lexicon_epoch, EXTRACT(epoch FROM now() - a.created_at)::float8 AS age,
+SELECT a.answer, a.cold, a.collection, a.lexicon_epoch, EXTRACT(epoch FROM now() - a.created_at)::float8 AS age,
        EXTRACT(epoch FROM a.expires_at - now())::float8 AS ttl, {SEEN},
        f.transaction_id::text::bigint AS transaction_id, f.position
 FROM answers a, ({FRESHNESS}) f, projection_generations s
@@ -36,7 +37,7 @@ WHERE a.org_id = %(org_id)s AND a.key = %(key)s AND a.invalidated_at IS NULL AND
                              WHERE c.org_id = a.org_id AND c.collection = a.collection)))
 """
 INVALIDATED = """
-SELECT answer, EXTRACT(epoch FROM now() - created_at)::float8 AS age FROM answers
+SELECT answer, cold, EXTRACT(epoch FROM now() - created_at)::float8 AS age FROM answers
 WHERE org_id = %s AND key = %s AND expires_at > now() AND invalidated_at > now() - make_interval(secs => %s)
 """
 PUT = """
@@ -49,10 +50,10 @@ SET id = excluded.id, collection = excluded.collection, lexicon_epoch = excluded
     answer = excluded.answer, probe = excluded.probe, outline = excluded.outline, sequence = excluded.sequence,
     context = excluded.context, transaction_id = excluded.transaction_id,
     position = excluded.position, created_at = excluded.created_at, expires_at = excluded.expires_at,
-    invalidated_at = NULL, invalidation = NULL
+    invalidated_at = NULL, invalidation = NULL, cold = NULL, warm_since = now()
 """
 OF_CONTEXT = """
-SELECT answer, EXTRACT(epoch FROM now() - created_at)::float8 AS age FROM answers
+SELECT answer, cold, EXTRACT(epoch FROM now() - created_at)::float8 AS age FROM answers
 WHERE org_id = %s AND key = %s AND context = %s AND expires_at > now()
 """
 # as if it had been kept now, except for its age
@@ -119,7 +120,8 @@ ORDER BY sequence
 """
 PROBES = """
 SELECT key, probe FROM answers
-WHERE org_id = %s AND key = ANY(%s) AND invalidated_at IS NULL AND expires_at > now() AND probe IS NOT NULL
+WHERE org_id = %s AND key = ANY(%s) AND invalidated_at IS NULL AND expires_at > now()
+  AND (probe IS NOT NULL OR cold IS NOT NULL)
 """
 INVALIDATE = """
 WITH told AS (
@@ -171,8 +173,9 @@ WHERE c.readers IS NULL OR NOT c.readers @> excluded.readers
 class PostgresAnswerStore:
     """The `AnswerStore` port."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, cold: ColdAnswers | None = None) -> None:
         self._pool = pool
+        self._cold = cold
         # answers without documents that wait to be kept, and who will keep them
         self._waiting: list[CachedAnswer] = []
         self._keeping: asyncio.Task[list[Row]] | None = None
@@ -182,8 +185,11 @@ class PostgresAnswerStore:
         row = await self._pool.fetch_one(GET, {"org_id": org_id, "key": key, "settled": settled})
         if row is None:
             return None
+        answer = await self._answer(org_id, key, row)
+        if answer is None:
+            return None
         valid_at = LogPosition(row["transaction_id"], row["position"])
-        return KeptAnswer(_answer(row), row["collection"], row["lexicon_epoch"], valid_at, row["seen"], row["ttl"])
+        return KeptAnswer(answer, row["collection"], row["lexicon_epoch"], valid_at, row["seen"], row["ttl"])
 
     async def changed(self, org_id: OrgId, collection: str) -> LogPosition:
         """The newest change of a collection that the freshness projection has dealt with."""
@@ -193,12 +199,22 @@ class PostgresAnswerStore:
     async def invalidated(self, org_id: OrgId, key: str, within_seconds: float) -> Answer | None:
         """An answer that was invalidated at most so long ago; those are kept for a day."""
         row = await self._pool.fetch_one(INVALIDATED, (org_id, key, within_seconds))
-        return _answer(row) if row else None
+        return await self._answer(org_id, key, row) if row else None
 
     async def of_context(self, org_id: OrgId, key: str, context: str) -> Answer | None:
         """An answer that was made from this very context."""
         row = await self._pool.fetch_one(OF_CONTEXT, (org_id, key, context))
-        return _answer(row) if row else None
+        return await self._answer(org_id, key, row) if row else None
+
+    async def _answer(self, org_id: OrgId, key: str, row: Row) -> Answer | None:
+        """The answer of a row; None when its body lies elsewhere and cannot be had."""
+        body = row["answer"]
+        if row["cold"] is not None:
+            body = await self._cold.warmed(org_id, key, row["cold"]) if self._cold else None
+        if body is None:
+            return None
+        answer: Answer = from_json(Answer, {**body, "age_seconds": round(row["age"], 3)})
+        return answer
 
     async def put(self, entry: CachedAnswer) -> KeptAnswer | None:
         """Keep an answer, unless its collection or its ranking changed since it was asked for."""
@@ -285,11 +301,6 @@ def _columns(entry: CachedAnswer) -> dict[str, object]:
     }
 
 
-def _answer(row: Row) -> Answer:
-    answer: Answer = from_json(Answer, {**row["answer"], "age_seconds": round(row["age"], 3)})
-    return answer
-
-
 class PostgresAnswerRows:
     """The `AnswerRows` port on one connection; it has one table for all generations."""
 
@@ -312,7 +323,7 @@ class PostgresAnswerRows:
     async def probes(self, org_id: OrgId, keys: Sequence[str]) -> Sequence[KeptProbe]:
         """What valid answers depend on."""
         rows = await rows_of(self._connection, PROBES, (org_id, list(keys))) if keys else []
-        return [KeptProbe(row["key"], bytes(row["probe"])) for row in rows]
+        return [KeptProbe(row["key"], row["probe"] and bytes(row["probe"])) for row in rows]
 
     async def invalidate(self, org_id: OrgId, keys: Sequence[str], reason: str, position: LogPosition) -> None:
         """Invalidate answers, and tell every process's memory."""

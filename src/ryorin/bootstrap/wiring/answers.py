@@ -17,6 +17,7 @@ from ryorin.adapters.postgres.answer_ledger import PostgresAnswerLedger
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
 from ryorin.adapters.postgres.audiences import PostgresAudiences
 from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
+from ryorin.adapters.postgres.cold_answers import ColdAnswers
 from ryorin.adapters.postgres.committed_changes import PostgresCacheStages, PostgresCommittedChanges
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
@@ -78,6 +79,20 @@ def shared_answers(settings: Settings, base: Foundation, stack: AsyncExitStack) 
     return shared
 
 
+def cold_answers(settings: Settings, base: Foundation) -> ColdAnswers | None:
+    """The cold tier of L2, if answers may become cold."""
+    if settings.cache.cold_after_seconds is None:
+        return None
+    try:
+        from ryorin.adapters.objects.store import Objects, open_store  # noqa: PLC0415 - an optional dependency
+    except ImportError as error:
+        raise InvalidInput("RYORIN_CACHE__COLD_AFTER_SECONDS needs `pip install 'ryorin[scale]'`") from error
+    store = open_store(
+        settings.objects.url or (settings.data_dir / "objects").absolute().as_uri(), settings.objects.endpoint
+    )
+    return ColdAnswers(base.pool, Objects(store, CircuitBreaker(base.clock)), settings.cache.cold_after_seconds)
+
+
 def answer_handlers(
     base: Foundation,
     settings: Settings,
@@ -106,7 +121,7 @@ def answer_handlers(
     maker = AnswerMaker(models, extractive, base.positions, base.clock, base.ids)
     layers = AnswerLayers(
         hot,
-        PostgresAnswerStore(base.pool),
+        PostgresAnswerStore(base.pool, cold_answers(settings, base)),
         FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions),
         PostgresCacheStages(base.pool),
         audiences,

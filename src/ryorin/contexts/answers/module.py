@@ -30,6 +30,7 @@ from ryorin.contexts.answers.read.ports import (
     ChatRequest,
     HotAnswers,
     KeptAnswer,
+    ObjectStore,
     SharedAnswers,
 )
 from ryorin.contexts.answers.read.provenance import ProvenanceQueries
@@ -61,6 +62,7 @@ __all__ = [
     "KnownQuestion",
     "Learned",
     "Likeness",
+    "ObjectStore",
     "Observation",
     "Passage",
     "ProvenanceQueries",

@@ -97,6 +97,18 @@ class KeptAnswer:
     ttl_seconds: float = inf
 
 
+class ObjectStore(Protocol):
+    """Objects by name. Every method raises Unavailable when the store does not answer."""
+
+    async def put(self, name: str, content: bytes) -> None: ...
+
+    async def get(self, name: str) -> bytes | None:
+        """None when there is none of that name."""
+        ...
+
+    async def delete(self, name: str) -> None: ...
+
+
 class SharedAnswers(Protocol):
     """A store of answers beside L2 that all processes share, and that nobody relies on: it may fail, forget or be old.
 
@@ -180,10 +192,10 @@ class HotAnswers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeptProbe:
-    """A cached answer's key with what its context was found by."""
+    """A cached answer's key with what its context was found by; None: that lies elsewhere, and is not looked at."""
 
     key: str
-    probe: bytes
+    probe: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

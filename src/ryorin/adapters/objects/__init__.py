@@ -1,0 +1,1 @@
+"""Object storage: a folder, S3 and what speaks like it."""

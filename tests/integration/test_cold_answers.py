@@ -1,0 +1,173 @@
+"""Answers whose bodies lie in object storage: in a folder, and behind S3's interface over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ryorin.adapters.objects.store import Objects, open_store
+from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
+from ryorin.adapters.postgres.cold_answers import ColdAnswers
+from ryorin.bootstrap.app import App, open_app
+from ryorin.bootstrap.settings import CacheSettings, ObjectSettings, Settings
+from ryorin.kernel.breaker import CircuitBreaker
+from ryorin.kernel.errors import InvalidInput, Unavailable
+from tests.redis_server import free_port
+from tests.steps import ask, put, seen
+
+OFFICE = "# Office\n\nThe Tokyo office opens at nine.\n"
+QUESTION = "When does the Tokyo office open?"
+
+
+class Bucket:
+    """What a service with S3's interface keeps; `down` makes it fail."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.signed = True
+        self.down = False
+        self.endpoint = ""
+
+    async def handle(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        self.signed = self.signed and "AWS4-HMAC-SHA256" in request.headers.get("authorization", "")
+        if self.down:
+            return Response(status_code=503)
+        if request.method == "PUT":
+            self.objects[name] = await request.body()
+            return Response(headers={"ETag": '"1"'})
+        if name not in self.objects:
+            return Response(status_code=404)
+        headers = {"ETag": '"1"', "Last-Modified": "Sat, 21 Nov 2026 00:00:00 GMT"}
+        return Response(self.objects[name], headers=headers)
+
+    async def delete(self, request: Request) -> Response:
+        """Several at a time, as S3 does it."""
+        names = re.findall(r"<Key>(.*?)</Key>", (await request.body()).decode())
+        for name in names:
+            self.objects.pop(name, None)
+        gone = "".join(f"<Deleted><Key>{name}</Key></Deleted>" for name in names)
+        return Response(f"<DeleteResult>{gone}</DeleteResult>", media_type="application/xml")
+
+
+@pytest.fixture
+async def bucket(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bucket]:
+    found, port = Bucket(), free_port()
+    found.endpoint = f"http://127.0.0.1:{port}"
+    routes = [
+        Route("/shelf", found.delete, methods=["POST"]),
+        Route("/shelf/{name:path}", found.handle, methods=["PUT", "GET"]),
+    ]
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), port=port, log_level="critical"))
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:
+            await asyncio.sleep(0.01)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_REGION": "auto",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield found
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture(params=["file", "s3"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path, bucket: Bucket) -> Iterator[str]:
+    yield "s3://shelf/ryorin" if request.param == "s3" else (tmp_path / "objects").as_uri()
+
+
+@asynccontextmanager
+async def opened(
+    database_url: str, tmp_path: Path, engine: OnnxE5Engine, url: str, bucket: Bucket
+) -> AsyncIterator[App]:
+    cache = CacheSettings(cold_after_seconds=0.001, l1_ttl_seconds=0.001)
+    objects = ObjectSettings(url=url, endpoint=bucket.endpoint)
+    settings = Settings(database_url=database_url, data_dir=tmp_path, cache=cache, objects=objects)
+    async with open_app(settings, engines={"default": engine}) as app:
+        yield app
+
+
+def tier(app: App, url: str, bucket: Bucket) -> ColdAnswers:
+    """The cold tier, to be moved by hand."""
+    return ColdAnswers(app.base.pool, Objects(open_store(url, bucket.endpoint), CircuitBreaker(app.base.clock)), 0.001)
+
+
+async def cold(app: App) -> int:
+    rows = await app.base.pool.fetch("SELECT count(*) AS n FROM answers WHERE cold IS NOT NULL AND probe IS NULL")
+    count: int = rows[0]["n"]
+    return count
+
+
+async def cooled(app: App, url: str, bucket: Bucket) -> None:
+    """Return when no answer is warm, whoever moved it."""
+    async with asyncio.timeout(20):
+        while not await cold(app):
+            await tier(app, url, bucket).cool()
+
+
+async def test_a_cold_answer_is_given_and_is_warm_again(
+    database_url: str, tmp_path: Path, engine: OnnxE5Engine, store_url: str, bucket: Bucket
+) -> None:
+    async with opened(database_url, tmp_path, engine, store_url, bucket) as app:
+        made = await ask(app, QUESTION, seen(await put(app, "office.md", OFFICE)))
+        await cooled(app, store_url, bucket)
+
+        given = await ask(app, QUESTION)
+
+        assert (given.cache, given.id, given.text, given.citations) == ("l2", made.id, made.text, made.citations)
+        assert await cold(app) == 0
+        await cooled(app, store_url, bucket)
+        changed = await put(app, "office.md", OFFICE.replace("nine", "ten"))
+        assert "at ten" in (await ask(app, QUESTION, seen(changed))).text
+        assert bucket.signed
+
+
+async def test_objects_that_no_answer_names_are_dropped(
+    database_url: str, tmp_path: Path, engine: OnnxE5Engine, store_url: str, bucket: Bucket
+) -> None:
+    async with opened(database_url, tmp_path, engine, store_url, bucket) as app:
+        await ask(app, QUESTION, seen(await put(app, "office.md", OFFICE)))
+        await cooled(app, store_url, bucket)
+        changed = await put(app, "office.md", OFFICE.replace("nine", "ten"))
+        await ask(app, QUESTION, seen(changed))
+        # as if ten minutes had gone by
+        await app.base.pool.execute("UPDATE cold_objects SET noted_at = now() - interval '1 hour'")
+        await tier(app, store_url, bucket).cool()
+
+        named = await app.base.pool.fetch("SELECT count(*) AS n FROM answers WHERE cold IS NOT NULL")
+        kept = [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
+        assert len(kept) + len(bucket.objects) == named[0]["n"]
+
+
+async def test_without_the_store_a_cold_answer_is_made_again(
+    database_url: str, tmp_path: Path, engine: OnnxE5Engine, bucket: Bucket
+) -> None:
+    async with opened(database_url, tmp_path, engine, "s3://shelf", bucket) as app:
+        made = await ask(app, QUESTION, seen(await put(app, "office.md", OFFICE)))
+        await cooled(app, "s3://shelf", bucket)
+        bucket.down = True
+
+        again = await ask(app, QUESTION)
+        with pytest.raises(Unavailable, match="object store"):
+            await Objects(open_store("s3://shelf", bucket.endpoint), CircuitBreaker(app.base.clock)).put("x", b"x")
+
+        assert (again.cache, again.text) == ("miss", made.text)
+
+
+@pytest.mark.parametrize("url", ["", "ftp://a/b", "s3://", "file:", "https://a/b", "file:///proc/nowhere"])
+def test_what_is_no_object_store_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput, match="object store"):
+        open_store(url)
