@@ -17,13 +17,14 @@ from ryorin.bootstrap.app import App, open_app
 from ryorin.bootstrap.background import Role
 from ryorin.bootstrap.settings import ModelSettings, Settings
 from ryorin.contexts.answers.accounting import CacheReport, CountSelected, GetCacheReport
-from ryorin.contexts.answers.commands import FlushAnswers
+from ryorin.contexts.answers.commands import FlushAnswers, WarmAnswers
 from ryorin.contexts.answers.module import cache_key
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, CacheOptions, ChatMessage, GroundingOptions
 from ryorin.contexts.answers.selection import Selection
 from ryorin.contexts.identity.module import LOCAL_ADMINISTRATOR
 from ryorin.contexts.knowledge.commands import ConfigureCollection
 from ryorin.contexts.knowledge.pipeline import CacheStage, Pipeline
+from ryorin.contexts.operations.queries import GetCommand
 from ryorin.kernel.consistency import EVENTUAL, Consistency
 from ryorin.kernel.errors import InvalidInput, Unavailable
 from tests.steps import ADMIN, ask, put, seen
@@ -254,3 +255,39 @@ async def test_a_selection_that_says_nothing_or_too_much_is_refused(app: App) ->
     for selection in (Selection(), Selection(everything=True, model="m"), Selection(document="a.md")):
         with pytest.raises(InvalidInput):
             await app.services.commands.send(FlushAnswers(selection=selection), ADMIN)
+
+
+async def test_popular_questions_are_answered_again_after_a_change(app: App) -> None:
+    questions = {"When does the Tokyo office open?": 3, "Who opens the office?": 0, "What opens in Tokyo?": 6}
+    await put(app, "office.md", OFFICE)
+    for question, more in questions.items():
+        for _ in range(1 + more):
+            await ask(app, question)
+    await app.ledger.write()
+    changed = await put(app, "office.md", OFFICE.replace("nine", "ten"))
+    receipt = await app.services.commands.send(WarmAnswers(collection="docs", limit=2), ADMIN)
+    view = await app.services.queries.ask(GetCommand(id=receipt.record.envelope.id, wait_seconds=60), ADMIN)
+
+    answers = {question: await ask(app, question, seen(changed)) for question in questions}
+
+    assert view.result == {"collection": "docs", "questions": 2, "made": 2, "revalidated": 0, "failed": 0}
+    assert {question: answer.cache for question, answer in answers.items()} == {
+        "When does the Tokyo office open?": "l1",
+        "Who opens the office?": "miss",
+        "What opens in Tokyo?": "l1",
+    }
+    assert all("at ten" in answer.text for answer in answers.values())
+
+
+async def test_a_question_that_cannot_be_answered_again_costs_only_itself(app: App) -> None:
+    await ask(app, QUESTION, seen(await put(app, "office.md", OFFICE)))
+    await app.base.pool.execute(
+        "UPDATE answers SET question = jsonb_set(question, '{query,model}', '\"gone\"'), invalidated_at = now()"
+    )
+
+    receipt = await app.services.commands.send(WarmAnswers(collection="docs"), ADMIN)
+    view = await app.services.queries.ask(GetCommand(id=receipt.record.envelope.id, wait_seconds=60), ADMIN)
+
+    assert view.result == {"collection": "docs", "questions": 1, "made": 0, "revalidated": 0, "failed": 1}
+    with pytest.raises(InvalidInput, match="limit"):
+        await app.services.commands.send(WarmAnswers(collection="docs", limit=0), ADMIN)

@@ -20,11 +20,13 @@ from ryorin.adapters.parsers.formats import ParserLimits
 from ryorin.adapters.parsers.parser import SandboxedParser
 from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.chunk_store import PostgresChunkStore, PostgresEmbeddingStore
+from ryorin.adapters.postgres.committed_changes import PostgresCommittedChanges
 from ryorin.adapters.postgres.document_read_model import PostgresDocumentReadModel
 from ryorin.adapters.postgres.embedded import EmbeddedPostgres
 from ryorin.adapters.postgres.identity import PostgresKeyDirectory
 from ryorin.adapters.postgres.migrate import migrate
 from ryorin.adapters.postgres.pool import Pool
+from ryorin.adapters.postgres.popular_questions import PostgresPopularQuestions
 from ryorin.adapters.postgres.projections import statuses
 from ryorin.adapters.postgres.search_index import PostgresChunkIndex
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
@@ -53,7 +55,10 @@ from ryorin.kernel.bus import CommandBus, QueryBus
 from ryorin.kernel.errors import Forbidden, Unavailable
 from ryorin.kernel.execution import CommandExecutor
 from ryorin.kernel.messages import Actor, Scope
+from ryorin.processes.freshness_check import FreshnessCheck
+from ryorin.processes.keep_answers_fresh import FOLLOWED
 from ryorin.processes.semantic_hits import Embed
+from ryorin.processes.warm_answers import WarmAnswersProcess
 
 ALL_ROLES = frozenset(Role)
 # how long the start waits for notifications
@@ -143,11 +148,15 @@ async def _assemble(
     ports = _write_ports(settings, base, spaces, stores, rerank, blobs, stack)
     ledger = PostgresCacheLedger(base.pool)
     stack.push_async_callback(_written, ledger)
-    executor = _command_executor(base, ports, projections, ledger)
+    buses: list[QueryBus] = []
+    check = FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions)
+    warmer = WarmAnswersProcess(PostgresPopularQuestions(base.pool), check, lambda: buses[0])
+    executor = _command_executor(base, ports, projections, ledger, warmer)
     commands = CommandBus(base.log, executor, base.ids, base.telemetry)
     queries = _query_bus(
         settings, base, engine, spaces, stores, rerank, client, projections, keys, ledger, roles, stack
     )
+    buses.append(queries)
     backlog = PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id)
     services = Services(
         commands=commands,
@@ -192,10 +201,14 @@ def _write_ports(
 
 
 def _command_executor(
-    base: Foundation, ports: knowledge.WritePorts, projections: Projections, ledger: PostgresCacheLedger
+    base: Foundation,
+    ports: knowledge.WritePorts,
+    projections: Projections,
+    ledger: PostgresCacheLedger,
+    warmer: answers.AnswerWarmer,
 ) -> CommandExecutor:
     handlers = {
-        **answers.command_handlers(ledger, PostgresSemanticStore(base.pool)),
+        **answers.command_handlers(ledger, PostgresSemanticStore(base.pool), warmer),
         **knowledge.command_handlers(ports),
         **identity.command_handlers(),
         **operations.command_handlers(_operations(base, projections)),

@@ -247,6 +247,7 @@ class AnswerLayers:
             ttl_seconds=ttl * (1 - JITTER * self._dice()),
             provenance=provenance_of(query, retrieved.result),
             context=context_digest(retrieved.passages) if retrieved.result else None,
+            question=query if retrieved.result else None,
         )
 
 

@@ -11,7 +11,8 @@ from ryorin.adapters.postgres.cache_ledger import SELECTED, selected
 from ryorin.adapters.postgres.cold_answers import ColdAnswers
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.adapters.postgres.pool import Connection, Pool, Row, rows_of, run
-from ryorin.contexts.answers.queries import Answer
+from ryorin.contexts.answers.provenance import Provenance
+from ryorin.contexts.answers.queries import Answer, AnswerQuestion
 from ryorin.contexts.answers.read.ports import CachedAnswer, KeptAnswer, KeptOutline, KeptProbe
 from ryorin.contexts.answers.selection import Selection
 from ryorin.kernel.codec import from_json, to_json
@@ -41,14 +42,15 @@ SELECT answer, cold, EXTRACT(epoch FROM now() - created_at)::float8 AS age FROM 
 WHERE org_id = %s AND key = %s AND expires_at > now() AND invalidated_at > now() - make_interval(secs => %s)
 """
 PUT = """
-INSERT INTO answers (org_id, key, id, collection, lexicon_epoch, answer, probe, outline, context, transaction_id,
-                     position, created_at, expires_at)
+INSERT INTO answers (org_id, key, id, collection, lexicon_epoch, answer, probe, outline, context, question,
+                     transaction_id, position, created_at, expires_at)
 VALUES (%(org_id)s, %(key)s, %(id)s, %(collection)s, %(lexicon_epoch)s, %(answer)s, %(probe)s, %(outline)s,
-        %(context)s, %(transaction_id)s::text::xid8, %(position)s, now(), now() + make_interval(secs => %(ttl)s))
+        %(context)s, %(question)s, %(transaction_id)s::text::xid8, %(position)s, now(),
+        now() + make_interval(secs => %(ttl)s))
 ON CONFLICT (org_id, key) DO UPDATE
 SET id = excluded.id, collection = excluded.collection, lexicon_epoch = excluded.lexicon_epoch,
     answer = excluded.answer, probe = excluded.probe, outline = excluded.outline, sequence = excluded.sequence,
-    context = excluded.context, transaction_id = excluded.transaction_id,
+    context = excluded.context, question = excluded.question, transaction_id = excluded.transaction_id,
     position = excluded.position, created_at = excluded.created_at, expires_at = excluded.expires_at,
     invalidated_at = NULL, invalidation = NULL, cold = NULL, warm_since = now()
 """
@@ -149,6 +151,7 @@ SELECT key FROM flushed
 """
 # more than this many are told as all of the organisation's
 TOLD_ONE_BY_ONE = 1000
+PURGE_POPULARITY = "DELETE FROM answer_popularity WHERE used_at < now() - interval '30 days'"
 PURGE_LEDGER = "DELETE FROM answer_ledger WHERE created_at < now() - interval '30 days' AND expires_at < now()"
 NOTIFY = "SELECT pg_notify(%s, %s)"
 # a hundred keys in each: a payload has at most 8,000 bytes
@@ -278,7 +281,12 @@ class PostgresAnswerStore:
     async def purge(self) -> int:
         """Drop answers that can never be served again; how many."""
         await self._pool.execute(PURGE_LEDGER)
+        await self._pool.execute(PURGE_POPULARITY)
         return await self._pool.execute(PURGE)
+
+
+def _asked(question: AnswerQuestion, provenance: Provenance) -> dict[str, object]:
+    return {"query": to_json(question), "readers": to_json(provenance.readers)}
 
 
 def _columns(entry: CachedAnswer) -> dict[str, object]:
@@ -292,6 +300,7 @@ def _columns(entry: CachedAnswer) -> dict[str, object]:
         "probe": entry.probe,
         "outline": entry.outline,
         "context": entry.context,
+        "question": Jsonb(_asked(entry.question, entry.provenance)) if entry.question else None,
         "transaction_id": str(entry.as_of.transaction_id),
         "position": entry.as_of.position,
         "ttl": entry.ttl_seconds,

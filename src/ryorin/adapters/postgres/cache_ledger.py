@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,14 @@ SET requests = answer_uses.requests + excluded.requests,
     completion_tokens = answer_uses.completion_tokens + excluded.completion_tokens
 """
 
+POPULAR = """
+INSERT INTO answer_popularity AS p (org_id, key, uses)
+SELECT l.org_id, l.key, sum(given.uses) FROM unnest(%s::text[], %s::text[], %s::bigint[]) AS given(org_id, id, uses)
+JOIN answer_ledger l USING (org_id, id)
+GROUP BY l.org_id, l.key ORDER BY l.org_id, l.key
+ON CONFLICT (org_id, key) DO UPDATE SET uses = p.uses + excluded.uses, used_at = now()
+"""
+
 _Key = tuple[str, str, str, str]
 
 
@@ -73,6 +82,8 @@ class PostgresCacheLedger:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._sums: dict[_Key, _Sum] = {}
+        # how often each answer from documents was given
+        self._given = Counter[tuple[str, str]]()
 
     def note(self, org_id: OrgId, collection: str | None, answer: Answer) -> None:
         """Count an answer that was given."""
@@ -83,21 +94,28 @@ class PostgresCacheLedger:
         found.requests += 1
         found.prompt_tokens += answer.usage.prompt_tokens
         found.completion_tokens += answer.usage.completion_tokens
+        if collection is not None:
+            self._given[org_id, answer.id] += 1
 
     async def write(self) -> None:
-        """Add what was counted to the table; what could not be written is counted on."""
+        """Add what was counted to the tables; what could not be written is counted on."""
         sums, self._sums = self._sums, {}
+        given, self._given = self._given, Counter()
         try:
             async with self._pool.transaction() as connection:
                 # in one order, so that processes never wait for each other in a circle
                 for key, one in sorted(sums.items()):
                     await run(connection, ADD, (*key, one.requests, one.prompt_tokens, one.completion_tokens))
+                if given:
+                    columns = [org_id for org_id, _ in given], [id for _, id in given], list(given.values())
+                    await run(connection, POPULAR, columns)
         except BaseException:
             for key, one in sums.items():
                 again = self._sums.setdefault(key, _Sum())
                 again.requests += one.requests
                 again.prompt_tokens += one.prompt_tokens
                 again.completion_tokens += one.completion_tokens
+            self._given.update(given)
             raise
 
     async def kept(self, org_id: OrgId) -> Sequence[KeptAnswers]:

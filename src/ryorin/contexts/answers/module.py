@@ -38,6 +38,7 @@ from ryorin.contexts.answers.read.semantic import GivenHits, KnownQuestion, Lear
 from ryorin.contexts.answers.semantic import GetSemanticReport, JudgeSemanticHit
 from ryorin.contexts.answers.write.flush_answers import FlushAnswersHandler
 from ryorin.contexts.answers.write.judge_hit import JudgeSemanticHitHandler
+from ryorin.contexts.answers.write.warm_answers import AnswerWarmer, WarmAnswersHandler
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
 
@@ -45,6 +46,7 @@ __all__ = [
     "AnswerFlights",
     "AnswerRows",
     "AnswerStore",
+    "AnswerWarmer",
     "Audiences",
     "CachedAnswer",
     "ChatDelta",
@@ -82,9 +84,15 @@ __all__ = [
 ]
 
 
-def command_handlers(ledger: CacheLedger, semantic: SemanticStore) -> Mapping[type[Command], CommandHandler[Any, Any]]:
+def command_handlers(
+    ledger: CacheLedger, semantic: SemanticStore, warmer: AnswerWarmer
+) -> Mapping[type[Command], CommandHandler[Any, Any]]:
     """The write side's dispatch table."""
-    return {commands.FlushAnswers: FlushAnswersHandler(ledger), JudgeSemanticHit: JudgeSemanticHitHandler(semantic)}
+    return {
+        commands.FlushAnswers: FlushAnswersHandler(ledger),
+        commands.WarmAnswers: WarmAnswersHandler(warmer),
+        JudgeSemanticHit: JudgeSemanticHitHandler(semantic),
+    }
 
 
 def query_handlers(

@@ -8,8 +8,9 @@ import typer
 from rich.table import Table
 
 from ryorin.contexts.answers.accounting import CountSelected, GetCacheReport
-from ryorin.contexts.answers.commands import FlushAnswers
+from ryorin.contexts.answers.commands import FlushAnswers, WarmAnswers
 from ryorin.contexts.answers.selection import Selection
+from ryorin.contexts.operations.queries import GetCommand
 from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
 from ryorin.entrypoints.services import Services
 
@@ -50,6 +51,19 @@ def build(session: Session) -> typer.Typer:
         session.run(READING, work)
 
     @group.command()
+    def warm(
+        collection: Annotated[str, typer.Option("--collection", "-c", help="Whose questions.")],
+        limit: Annotated[int, typer.Option(help="At most so many, the most asked ones first.")] = 50,
+        json: AsJson = False,
+    ) -> None:
+        """Answer popular questions again whose answers became invalid, for example after many documents came."""
+
+        async def work(services: Services) -> int:
+            return await warmed(services, session, WarmAnswers(collection=collection, limit=limit), json)
+
+        session.run(WORKING, work)
+
+    @group.command()
     def flush(
         collection: Annotated[str | None, typer.Option(help="Answers from this collection.")] = None,
         document: Annotated[str | None, typer.Option(help="Answers with this document in their context.")] = None,
@@ -76,3 +90,22 @@ def build(session: Session) -> typer.Typer:
         session.run(WORKING, work)
 
     return group
+
+
+async def warmed(services: Services, session: Session, command: WarmAnswers, as_json: bool = False) -> int:
+    """Carry out the command and tell what it did; the exit status."""
+    receipt = await services.commands.send(command, session.administrator)
+    while True:
+        question = GetCommand(id=receipt.record.envelope.id, wait_seconds=30)
+        view = await services.queries.ask(question, session.administrator)
+        if view.ended:
+            break
+    if view.result is None:
+        session.err.print(f"the questions were not asked again: {view.error}", markup=False, soft_wrap=True)
+        return 1
+    if as_json:
+        print_json(view.result)
+    else:
+        told = "asked {questions} questions again: {made} made, {revalidated} valid after all, {failed} failed"
+        session.out.print(told.format(**view.result))
+    return 0

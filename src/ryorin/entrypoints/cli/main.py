@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import Abort, TyperException
 
+from ryorin.contexts.answers.commands import WarmAnswers
 from ryorin.entrypoints.cli import cache, collections, commands_of_commands, demo, keys, projections, questions
 from ryorin.entrypoints.cli.ingest import FolderIngest, Report, Target
 from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
@@ -86,6 +87,7 @@ def _add_ingest(cli: typer.Typer, session: Session) -> None:
             list[str] | None, typer.Option(help="Who may read them: user:NAME or group:NAME; default: everyone.")
         ] = None,
         watch: Annotated[bool, typer.Option("--watch", help="Keep the collection in sync until stopped.")] = False,
+        warm: Annotated[int, typer.Option(help="Popular questions to answer again afterwards.", min=0)] = 0,
         json: AsJson = False,
     ) -> None:
         """Bring a collection in line with a folder; unchanged files cost nothing."""
@@ -96,7 +98,9 @@ def _add_ingest(cli: typer.Typer, session: Session) -> None:
         async def work(services: Services) -> int:
             runner = FolderIngest(services, session.administrator, target, session.err)
             if not watch:
-                return _show_report(await runner.once(), session, json)
+                status = _show_report(await runner.once(), session, json)
+                command = WarmAnswers(collection=collection, limit=warm)
+                return max(status, await cache.warmed(services, session, command)) if warm else status
             async for report in runner.watch():
                 _show_report(report, session, json)
             return 0

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Header, Path
+from fastapi.responses import JSONResponse
 from pydantic import ConfigDict
 
 from ryorin.contexts.answers.accounting import CountSelected, GetCacheReport
-from ryorin.contexts.answers.commands import FlushAnswers
+from ryorin.contexts.answers.commands import FlushAnswers, WarmAnswers
 from ryorin.contexts.answers.selection import Selection
 from ryorin.contexts.answers.semantic import GetSemanticReport, JudgeSemanticHit
+from ryorin.entrypoints.rest.commands import command_response
 from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
-from ryorin.entrypoints.rest.schemas import Body, Written
+from ryorin.entrypoints.rest.schemas import Body, CommandState, Written
 from ryorin.kernel.codec import to_json
 
 router = APIRouter(prefix="/api/v1/cache", tags=["cache"])
@@ -32,6 +34,15 @@ class SelectionBody(Body):
     def selection(self) -> Selection:
         """As commands and queries take it."""
         return Selection(**self.model_dump())
+
+
+class WarmBody(Body):
+    """Which collection's questions, and how many at most."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"collection": "handbook", "limit": 50}]})
+
+    collection: str
+    limit: int = 50
 
 
 class FeedbackBody(Body):
@@ -73,3 +84,21 @@ async def preview(body: SelectionBody, caller: CallerNeeded, demand: DemandNeede
 async def flush(body: SelectionBody, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
     """Take answers out of all layers for good."""
     return Written(**await caller.send(FlushAnswers(selection=body.selection()), key))
+
+
+@router.post(
+    "/warm",
+    status_code=202,
+    response_model=CommandState,
+    responses={200: {"model": CommandState, "description": "Done within the preferred wait"}},
+)
+async def warm(
+    body: WarmBody,
+    caller: CallerNeeded,
+    key: IdempotencyKey = None,
+    prefer: Annotated[str | None, Header(description="`wait=10`: wait that many seconds for the end")] = None,
+) -> JSONResponse:
+    """Answer popular questions again whose answers became invalid, for example after many documents came."""
+    command = WarmAnswers(collection=body.collection, limit=body.limit)
+    receipt = await caller.services.commands.send(command, caller.actor, idempotency_key=key)
+    return await command_response(caller, receipt.record.envelope.id, prefer)

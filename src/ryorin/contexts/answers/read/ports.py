@@ -8,7 +8,7 @@ from math import inf
 from typing import Protocol
 
 from ryorin.contexts.answers.provenance import AnswerUse, Provenance, ProvenanceView
-from ryorin.contexts.answers.queries import Answer, ChatMessage, SamplingOptions, Usage
+from ryorin.contexts.answers.queries import Answer, AnswerQuestion, ChatMessage, SamplingOptions, Usage
 from ryorin.contexts.answers.selection import Selection
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, OrgId
@@ -65,7 +65,8 @@ class CachedAnswer:
 
     `probe` says what its context was found by, `outline` what of that a change is first compared with, both as the
     process that made it encodes them, `context` is a digest of the passages; `as_of` is the position of the search
-    index before it was asked; `lexicon_epoch` the ranking statistics it was found with.
+    index before it was asked; `lexicon_epoch` the ranking statistics it was found with. `question` is what
+    was asked, of one from documents.
     """
 
     key: str
@@ -79,6 +80,7 @@ class CachedAnswer:
     ttl_seconds: float
     provenance: Provenance = field(default_factory=Provenance)
     context: str | None = None
+    question: AnswerQuestion | None = None
 
 
 @dataclass(frozen=True, slots=True)
