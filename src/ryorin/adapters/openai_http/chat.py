@@ -7,6 +7,8 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
 
@@ -29,8 +31,6 @@ def model_session() -> ClientSession:
     return ClientSession(
         connector=TCPConnector(limit=0),
         timeout=ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        # proxies of the environment, as other clients take them
-        trust_env=True,
     )
 
 
@@ -53,6 +53,7 @@ class OpenAIHttpChatModel:
         self._headers = {"Content-Type": "application/json", **credential}
         self._context_tokens = context_tokens
         self._session = session
+        self._proxy = _proxy(self._url)
 
     @property
     def identity(self) -> str:
@@ -94,7 +95,7 @@ class OpenAIHttpChatModel:
         for attempt in range(RETRIES + 1):
             body = json.dumps(self._body(request), ensure_ascii=False).encode()
             async with self._session.post(
-                self._url, data=body, headers=self._headers, allow_redirects=False
+                self._url, data=body, headers=self._headers, allow_redirects=False, proxy=self._proxy
             ) as response:
                 if response.status in RETRYABLE and attempt < RETRIES:
                     await asyncio.sleep(_pause(response, attempt))
@@ -137,6 +138,14 @@ class OpenAIHttpChatModel:
         if status in RETRYABLE:
             raise ModelUnavailable(f"model {self._alias!r} is overloaded or broken (HTTP {status}): {detail}")
         raise ModelRejected(f"model {self._alias!r} refused the request (HTTP {status}): {detail}")
+
+
+def _proxy(url: str) -> str | None:
+    """The environment's proxy for a server; looked up once, for aiohttp would do it in a thread for every call."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def _response_format(request: ChatRequest) -> dict[str, Any] | None:
