@@ -133,6 +133,7 @@ class Strategies:
             "collection": KEY.collection,
             "tags": list(which.tags) or None,
             "metadata": None,
+            "readers": None,
             "documents": None,
         }
         async with self._pool.transaction() as connection:
@@ -140,7 +141,7 @@ class Strategies:
             await run(connection, f"SET LOCAL hnsw.iterative_scan = {order}")
             # what is to be measured is the index, not the planner's choice against it
             await run(connection, "SET LOCAL enable_sort = off")
-            rows = await rows_of(connection, NEAREST_FILTERED, parameters)
+            rows = await rows_of(connection, NEAREST_FILTERED, parameters, anew=True)
         best = sorted(rows, key=lambda row: -row["score"])[:TOP_K]
         return [row["chunk_id"] for row in best]
 

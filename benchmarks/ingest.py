@@ -160,7 +160,7 @@ def main() -> None:
     """Parse arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few documents, for correctness only")
-    asyncio.run(run(2, 6) if parser.parse_args().quick else run(3, 40))
+    asyncio.run(run(1, 4) if parser.parse_args().quick else run(3, 40))
 
 
 if __name__ == "__main__":

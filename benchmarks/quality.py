@@ -163,7 +163,7 @@ async def run(quick: bool, keep: Path | None, every: int, expander: str) -> None
                 pages = list(corpora.pages(folder, language).items())[::every]
                 documents = corpora.passages(folder, language) | dict(pages)
                 if quick:
-                    questions = questions[:: len(questions) // 60]
+                    questions = questions[:: len(questions) // 20]
                     documents = {question.document: documents[question.document] for question in questions}
                 seen = await ingest(app.services, data / "corpus" / language, language, documents)
                 scores, lists = await ask(app.services, language, questions, seen)

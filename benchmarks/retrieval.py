@@ -33,7 +33,7 @@ async def raw_search(pool: Pool, literals: list[str]) -> None:
     async def one(literal: str) -> None:
         # every connection of the pool has ef_search = 150 already: one bare statement, nothing around it
         statement = "SELECT chunk_id FROM search_chunks_g1 ORDER BY vector <#> %s::halfvec LIMIT %s"
-        await pool.fetch(statement, (literal, FETCH))
+        await pool.fetch(statement, (literal, FETCH), anew=True)
 
     async with asyncio.TaskGroup() as group:
         for literal in literals:
@@ -52,14 +52,14 @@ HYBRID_CONNECTIONS = 2
 async def lateral_search(pool: Pool, literals: list[str], connections: int = 1) -> None:
     """Both stages on one connection, or shared out among some."""
     parameters = {
-        **{"fetch": FETCH, "limit": LIST_LIMIT, "tags": None, "metadata": None, "documents": None},
+        **{"fetch": FETCH, "limit": LIST_LIMIT, "tags": None, "metadata": None, "documents": None, "readers": None},
         **{"org_id": KEY.org_id, "collection": KEY.collection},
     }
     async with asyncio.TaskGroup() as group:
         for first in range(connections):
             share = literals[first::connections]
             if share:
-                group.create_task(pool.fetch(LATERAL, {**parameters, "vectors": share}))
+                group.create_task(pool.fetch(LATERAL, {**parameters, "vectors": share}, anew=True))
 
 
 async def our_search(index: PostgresChunkIndex, queries: Vectors, state: IndexState) -> list[list[int]]:

@@ -114,7 +114,7 @@ async def quality(asker: Asker, questions: Sequence[tuple[str, corpora.Question]
 async def run(quick: bool, every: int) -> None:
     """A server that expands, and a Ryorin that asks it."""
     folder, machine = data_folder(), Machine()
-    count = 8 if quick else QUESTIONS
+    count = 3 if quick else QUESTIONS
     with (
         tempfile.TemporaryDirectory(prefix="ryorin-total-") as temporary,
         ServerProcess(RYORIN_EXPANSION__MODEL="smollm2", RYORIN_EXPANSION__TIMEOUT="20") as expander,
@@ -140,10 +140,10 @@ async def run(quick: bool, every: int) -> None:
             questions = [pair for both in zip(*_halves(questions), strict=True) for pair in both]
             cold_times, in_time, kept = await cold(asker, questions)
             say(f"cold: {percentile(cold_times, 50)} ms; {in_time} in time, {kept} of {len(questions)} kept")
-            warm_times, alone_times, wordings = await warm(asker, questions, 20 if quick else WARM)
+            warm_times, alone_times, wordings = await warm(asker, questions, 6 if quick else WARM)
             say(f"warm: {percentile(warm_times, 50)} ms, alone {percentile(alone_times, 50)} ms")
             found = await quality(asker, questions)
-            waited = await waited_for(asker, folder, 2 if quick else WAITED)
+            waited = await waited_for(asker, folder, 1 if quick else WAITED)
     figures = {
         "cold_p50_ms": percentile(cold_times, 50),
         "cold_p99_ms": percentile(cold_times, 99),
