@@ -7,16 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
 from ryorin.adapters.onnx_e5.products import OnnxByteProducts
-from ryorin.contexts.knowledge.coarse import LARGEST_SIGNED, ByteProducts, against, beyond, numpy_products, rounded
+from ryorin.contexts.knowledge.coarse import (
+    OFFSET,
+    SAFE_SIGNED,
+    ByteProducts,
+    NumpyProducts,
+    against,
+    beyond,
+    exact,
+    rounded,
+)
 
 DIMENSIONS = 24
 CELLS = st.floats(-1, 1, width=32, allow_subnormal=False)
-ONNX = OnnxByteProducts()
+ONNX, NUMPY = OnnxByteProducts(), NumpyProducts()
 
 
-@pytest.mark.parametrize("products", [numpy_products, ONNX])
+@pytest.mark.parametrize("products", [NUMPY, ONNX])
 @settings(max_examples=150, deadline=None)
 @given(
     arrays(np.float32, (7, DIMENSIONS), elements=CELLS),
@@ -26,7 +36,8 @@ ONNX = OnnxByteProducts()
 def test_every_pair_beyond_its_floor_is_found(
     products: ByteProducts, rows: np.ndarray, others: np.ndarray, floors: np.ndarray
 ) -> None:
-    found = set(zip(*(part.tolist() for part in beyond(rounded(rows), against(others), floors, products)), strict=True))
+    lists, columns = beyond(rounded(rows), against(others, products.largest), floors, products)
+    found = set(zip(lists.tolist(), columns.tolist(), strict=True))
 
     beyond_floor = np.nonzero(rows @ others.T > floors[:, np.newaxis] + 1e-6)
     assert {*zip(*(part.tolist() for part in beyond_floor), strict=True)} <= found
@@ -38,15 +49,32 @@ def test_few_pairs_that_are_not_beyond_it_are_found() -> None:
     rows, others = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (rows, others))
     floors = np.full(len(rows), 0.12, dtype=np.float32)
 
-    found = len(beyond(rounded(rows), against(others), floors, ONNX)[0])
+    found = len(beyond(rounded(rows), against(others, ONNX.largest), floors, ONNX)[0])
 
     right = int((rows @ others.T > 0.12).sum())
     # of all 200,000
     assert right < found < len(rows) * len(others) / 20
 
 
-def test_products_are_exact_at_the_ends_of_what_bytes_hold() -> None:
+@pytest.mark.parametrize("largest", [SAFE_SIGNED, ONNX.largest])
+def test_products_are_exact_at_the_ends_of_what_bytes_hold(largest: int) -> None:
     left = np.array([[255] * 384, [1] * 384, [128] * 384], dtype=np.uint8)
-    right = np.array([[LARGEST_SIGNED] * 384, [-LARGEST_SIGNED] * 384], dtype=np.int8).T
+    right = np.ascontiguousarray(np.array([[largest] * 384, [-largest] * 384], dtype=np.int8).T)
 
-    assert ONNX(left, np.ascontiguousarray(right)).tolist() == numpy_products(left, right).tolist()
+    assert ONNX(left, right).tolist() == NUMPY(left, right).tolist()
+
+
+def test_a_processor_that_cuts_sums_of_two_products_off_is_recognised() -> None:
+    def cut_off(left: NDArray[np.uint8], right: NDArray[np.int8]) -> NDArray[np.int32]:
+        # bytes are multiplied as they are, what the offset adds is taken off at the end
+        products = left[:, :, np.newaxis].astype(np.int32) * right[np.newaxis].astype(np.int32)
+        pairs = products.reshape(len(left), -1, 2, right.shape[1]).sum(axis=2)
+        sums: NDArray[np.int32] = pairs.clip(-(2**15), 2**15 - 1).sum(axis=1) - OFFSET * right.sum(
+            axis=0, dtype=np.int32
+        )
+        return sums
+
+    assert exact(NUMPY)
+    assert not exact(cut_off)
+    safe = np.full((64, 1), SAFE_SIGNED, dtype=np.int8)
+    assert cut_off(np.full((1, 64), 255, dtype=np.uint8), safe)[0, 0] == 64 * (255 - OFFSET) * SAFE_SIGNED

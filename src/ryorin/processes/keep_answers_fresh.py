@@ -10,7 +10,7 @@ from typing import Protocol
 from ryorin.contexts.answers.events import AnswersFlushed
 from ryorin.contexts.answers.module import AnswerRows
 from ryorin.contexts.answers.queries import FRESHNESS_MODEL
-from ryorin.contexts.knowledge.coarse import ByteProducts, numpy_products
+from ryorin.contexts.knowledge.coarse import ByteProducts
 from ryorin.contexts.knowledge.events import (
     CollectionConfigured,
     CollectionCreated,
@@ -54,10 +54,10 @@ class ChangedChunks(Protocol):
 
 # outlines held in memory, about 2 kB each with one wording
 MAX_OUTLINES = 300_000
-# answers that are judged in full, of a change that stands alone and for each in a batch: while much changes at a time
-# strict hits wait, and the next change would touch most of them anyway. What is ended wrongly costs a retrieval if it
-# is asked for again (ADR-0013)
-MAX_JUDGED, JUDGED_PER_CHANGE = 100, 1
+# answers that are judged in full after a change that stands alone; fewer, by the square, after more at a time: strict
+# hits wait meanwhile, and the next change would touch most of them anyway. What is ended wrongly costs a retrieval if
+# it is asked for again (ADR-0013)
+MAX_JUDGED = 100
 # replaced ones that may take room beyond as many as are alive
 MAX_DEAD = 10_000
 
@@ -101,7 +101,7 @@ class FreshnessProjection:
 
     name = FRESHNESS_MODEL
 
-    def __init__(self, chunks: ChangedChunks, products: ByteProducts = numpy_products) -> None:
+    def __init__(self, chunks: ChangedChunks, products: ByteProducts | None = None) -> None:
         self._chunks = chunks
         self._products = products
         self._collections: dict[tuple[OrgId, str], _Followed] = {}
@@ -159,7 +159,7 @@ class FreshnessProjection:
                 named.setdefault(key, number)
         unsure = {key for key in named if index.unsure(key)}
         judged = sorted(named.keys() - unsure)
-        limit = MAX_JUDGED if len(changes) == 1 else min(MAX_JUDGED, JUDGED_PER_CHANGE * len(changes))
+        limit = MAX_JUDGED // len(changes) ** 2
         unsure.update(judged[limit:])
         kept = await rows.probes(org_id, judged[:limit])
         probes = {entry.key: decode_probe(entry.probe) for entry in kept if entry.probe is not None}

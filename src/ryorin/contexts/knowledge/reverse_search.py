@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ryorin.contexts.knowledge.coarse import ByteProducts, Rows, against, beyond, numpy_products, rounded
+from ryorin.contexts.knowledge.coarse import ByteProducts, NumpyProducts, Rows, against, beyond, rounded
 from ryorin.contexts.knowledge.outline import OPEN, ListBounds, ProbeOutline
 from ryorin.contexts.knowledge.probe import DENSE_TOLERANCE, LEXICAL_TOLERANCE, Newcomer
 
@@ -125,7 +125,7 @@ class _Lists:
     def _near(self, newcomers: NDArray[np.float32], ends: Sequence[int]) -> list[NDArray[np.int64]]:
         """The lists that newcomers of each stretch may enter, by what can be seen at a glance."""
         floors = self.bounds.floors - np.float32(DENSE_TOLERANCE)
-        others, count = against(newcomers), len(ends)
+        others, count = against(newcomers, self._products.largest), len(ends)
         stretches = np.searchsorted(np.array(ends), np.arange(len(newcomers)), side="right")
         found = [np.zeros(0, dtype=np.int64)]
         for begun in range(0, len(floors), TILE):
@@ -208,8 +208,8 @@ class ReverseIndex:
     or whose lists were entered more often than they had to spare, is `unsure`: nobody can tell from its probe any more.
     """
 
-    def __init__(self, products: ByteProducts = numpy_products) -> None:
-        self._products = products
+    def __init__(self, products: ByteProducts | None = None) -> None:
+        self._products = products or NumpyProducts()
         self._keys: list[str] = []
         self._numbers: dict[str, int] = {}
         self._lists: dict[str, _Lists] = {}
