@@ -104,8 +104,8 @@ async def run(rounds: int) -> None:
 def main() -> None:
     """Parse arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="48 rounds, for correctness only")
-    asyncio.run(run(48 if parser.parse_args().quick else 1000))
+    parser.add_argument("--quick", action="store_true", help="16 rounds, for correctness only")
+    asyncio.run(run(16 if parser.parse_args().quick else 1000))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from ryorin.kernel.errors import ConcurrencyConflict
 from ryorin.kernel.events import BEGINNING, Event, EventMetadata, Stream
 from ryorin.kernel.messages import OrgId
 
-WRITERS, ROUNDS, STREAMS = 8, 25, 3
+WRITERS, ROUNDS, STREAMS = 8, 15, 3
 METADATA = EventMetadata("test", "test", "test")
 
 
