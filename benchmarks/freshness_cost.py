@@ -1,8 +1,9 @@
 """What does it cost to find the cached answers that new chunks touch, and do reads notice?
 
 100,000 cached answers of one collection, 1,000 new chunks in 100 documents, put through the freshness projection on
-PostgreSQL in its usual batches. Beside it, in the same run: what the projection did before there was reverse search,
-reading and judging every probe, for a hundredth of the answers. A process of its own reads cached answers all the time.
+PostgreSQL in its usual batches; then as many more while a process of its own reads cached answers all the time. Beside
+it, in the same run: what the projection did before there was reverse search, reading and judging every probe, for a
+hundredth of the answers.
 """
 
 from __future__ import annotations
@@ -184,8 +185,9 @@ async def run(answers: int, chunks: int) -> None:
     centres = make_centres(dice)
     corpus = make_vectors(20_000, dice, centres)
     probes = [probe_of(vector, corpus, dice) for vector in make_vectors(min(DISTINCT, answers), dice, centres)]
-    fresh = make_vectors(chunks, dice, centres)
-    documents = [f"new{number}" for number in range(chunks // CHUNKS_PER_DOCUMENT)]
+    fresh = make_vectors(2 * chunks, dice, centres)
+    # as many while nobody reads, and then while somebody does
+    documents = [f"new{number}" for number in range(2 * chunks // CHUNKS_PER_DOCUMENT)]
     made = {
         document: [
             newcomer(document, fresh[at], dice)
@@ -205,16 +207,18 @@ async def run(answers: int, chunks: int) -> None:
         say(f"{answers} answers are there")
         projection = FreshnessProjection(MadeUpChunks(made), OnnxByteProducts())
         events = events_of(documents)
+        quiet, read = events[: len(events) // 2], events[len(events) // 2 :]
         # a document that no answer knows and no word: what it takes to read the outlines
         made["first"] = []
         loading = await apply(projection, pool, events_of(["first"]))
+        alone = await apply(projection, pool, quiet)
         context = multiprocessing.get_context("spawn")
         stop, results = context.Event(), context.Queue()
         reader = context.Process(target=read_all_the_time, args=(server.url, answers, stop, results), daemon=True)
         reader.start()
         await asyncio.sleep(READ_SECONDS)
         begun = time.time()
-        seconds = await apply(projection, pool, events)
+        seconds = await apply(projection, pool, read)
         ended = time.time()
         await asyncio.sleep(1.0)
         stop.set()
@@ -231,8 +235,9 @@ async def run(answers: int, chunks: int) -> None:
         decoded = decode_probe(body)
         for document in documents[:10]:
             would_change(decoded, made[document], {document})
-    without = (time.perf_counter() - started) / len(sample) * answers * len(documents) / 10
+    without = (time.perf_counter() - started) / len(sample) * answers * len(read) / 10
     figures = {
+        "invalidation_alone_s": round(alone, 3),
         "invalidation_s": round(seconds, 3),
         "loading_s": round(loading, 2),
         "invalidated": int(invalidated[0]["n"]),
