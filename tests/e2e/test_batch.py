@@ -99,7 +99,7 @@ def test_a_watched_folder_stays_in_sync_until_it_is_interrupted(server: ServerPr
 
     (tmp_path / "first.md").write_text("# First\n\nThe first file.\n")
     arguments = [sys.executable, "-m", "ryorin.bootstrap.cli", "ingest", str(tmp_path), "-c", "watched", "--watch"]
-    environment = {**os.environ, "RYORIN_DATA_DIR": str(server.data_dir)}
+    environment = {**os.environ, "RYORIN_DATA_DIR": str(server.data_dir), "PYTHONFAULTHANDLER": "1"}
     with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watching:
         try:
             wait_until(lambda: documents() == {"first.md"})
@@ -109,11 +109,21 @@ def test_a_watched_folder_stays_in_sync_until_it_is_interrupted(server: ServerPr
             wait_until(lambda: documents() == {"second.md"})
         finally:
             watching.send_signal(signal.SIGINT)
-        out, err = watching.communicate(timeout=30)
+        out, err = _ended(watching)
 
     assert watching.returncode == 130
     assert b"Traceback" not in err
     assert out.count(b"added 1") == 2
+
+
+def _ended(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """What a process said until it ended; one that does not end says where it is."""
+    try:
+        return process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        _, err = process.communicate(timeout=10)
+        pytest.fail(f"it did not end: {err.decode()[-6000:]}")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
