@@ -37,6 +37,8 @@ IN_FLIGHT = 48
 WAIT_SECONDS = 30.0
 PIECE_BYTES = 1024 * 1024
 DEBOUNCE_MS = 500
+# how often a watch that sees no change looks whether it was interrupted
+LOOK_MS = 1000
 
 
 @dataclass(slots=True)
@@ -96,8 +98,16 @@ class FolderIngest:
     async def watch(self) -> AsyncIterator[Report]:
         """A report now and after each change of the folder, until cancelled."""
         yield await self.once()
-        async for _ in awatch(self._target.root, debounce=DEBOUNCE_MS, recursive=True):
-            yield await self.once()
+        task = asyncio.current_task()
+        noticed = awatch(
+            self._target.root, debounce=DEBOUNCE_MS, recursive=True, rust_timeout=LOOK_MS, yield_on_timeout=True
+        )
+        async for changes in noticed:
+            # one that comes at the same moment as a change can be lost on its way through the watcher
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
+            if changes:
+                yield await self.once()
 
     async def _files(self) -> list[LocalFile]:
         loop, root = asyncio.get_running_loop(), self._target.root
