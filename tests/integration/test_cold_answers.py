@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ryorin.adapters.local.system import SystemClock
 from ryorin.adapters.objects.store import Objects, open_store
 from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
 from ryorin.adapters.postgres.cold_answers import ColdAnswers
@@ -37,9 +38,11 @@ class Bucket:
         self.signed = True
         self.down = False
         self.endpoint = ""
+        self.asked = 0
 
     async def handle(self, request: Request) -> Response:
         name = request.path_params["name"]
+        self.asked += 1
         self.signed = self.signed and "AWS4-HMAC-SHA256" in request.headers.get("authorization", "")
         if self.down:
             return Response(status_code=503)
@@ -165,6 +168,21 @@ async def test_without_the_store_a_cold_answer_is_made_again(
             await Objects(open_store("s3://shelf", bucket.endpoint), CircuitBreaker(app.base.clock)).put("x", b"x")
 
         assert (again.cache, again.text) == ("miss", made.text)
+
+
+async def test_a_store_that_fails_is_left_alone_for_a_while(bucket: Bucket) -> None:
+    bucket.down = True
+    objects = Objects(open_store("s3://shelf", bucket.endpoint), CircuitBreaker(SystemClock(), failures=1))
+
+    with pytest.raises(Unavailable):
+        await objects.get("x")
+    asked = bucket.asked
+    with pytest.raises(Unavailable, match="failed lately"):
+        await objects.put("x", b"x")
+    bucket.down = False
+    await asyncio.sleep(0)
+
+    assert (bucket.asked, bucket.objects) == (asked, {})
 
 
 @pytest.mark.parametrize("url", ["", "ftp://a/b", "s3://", "file:", "https://a/b", "file:///proc/nowhere"])

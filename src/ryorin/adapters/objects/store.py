@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -64,31 +64,30 @@ class Objects:
 
     async def put(self, name: str, content: bytes) -> None:
         """Store or replace an object."""
-        await self._tried(obstore.put_async(self._store, name, content))
+        await self._tried(lambda: obstore.put_async(self._store, name, content))
 
     async def get(self, name: str) -> bytes | None:
         """An object's content; None when there is none of that name."""
         try:
-            found = await self._tried(obstore.get_async(self._store, name))
-            return bytes(await self._tried(found.bytes_async()))
+            found = await self._tried(lambda: obstore.get_async(self._store, name))
+            return bytes(await self._tried(found.bytes_async))
         except FileNotFoundError:
             return None
 
     async def delete(self, name: str) -> None:
         """Drop an object, if it is there."""
         try:
-            await self._tried(obstore.delete_async(self._store, name))
+            await self._tried(lambda: obstore.delete_async(self._store, name))
         except FileNotFoundError:
             return
 
-    async def _tried(self, work: Awaitable[T]) -> T:
+    async def _tried(self, work: Callable[[], Awaitable[T]]) -> T:
+        # obstore's calls go out as soon as they are made, not when somebody waits for them
         if not self._breaker.allows():
-            if asyncio.iscoroutine(work):
-                work.close()
             raise Unavailable("the object store failed lately; it is tried again soon")
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                done = await work
+                done = await work()
         except FileNotFoundError:
             self._breaker.succeeded()
             raise

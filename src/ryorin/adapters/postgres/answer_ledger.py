@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ryorin.adapters.postgres.pool import Pool, Row
+from ryorin.adapters.postgres.readers import reader_array
 from ryorin.contexts.answers.provenance import AnswerUse, Provenance, ProvenanceView
 from ryorin.kernel.codec import from_json
 from ryorin.kernel.events import LogPosition
@@ -76,7 +77,7 @@ class PostgresAnswerLedger:
 
 
 def _asked_by(actor: Actor) -> dict[str, object]:
-    return {"org_id": actor.org_id, "readers": None if actor.readers is None else list(actor.readers)}
+    return {"org_id": actor.org_id, "readers": reader_array(actor.readers)}
 
 
 def _view(row: Row) -> ProvenanceView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from psycopg.types.json import Jsonb
 
 from ryorin.adapters.postgres.pool import Pool, Row
+from ryorin.adapters.postgres.readers import reader_array
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.contexts.knowledge.queries import SearchFilter
 from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey
@@ -72,7 +73,7 @@ class PostgresDocumentReadModel:
     async def collections(self, org_id: OrgId, readers: Readers) -> tuple[CollectionView, ...]:
         """All collections of an organisation."""
         rows = await self._pool.fetch(
-            COLLECTIONS, {"org_id": org_id, "collection": None, "readers": _array(readers)}, anew=True
+            COLLECTIONS, {"org_id": org_id, "collection": None, "readers": reader_array(readers)}, anew=True
         )
         return tuple(_collection(row) for row in rows)
 
@@ -121,13 +122,9 @@ def _document(row: Row) -> DocumentView:
     return DocumentView(**{**row, "tags": tuple(row["tags"]), "readers": tuple(row["readers"])})
 
 
-def _array(readers: Readers) -> list[str] | None:
-    return None if readers is None else list(readers)
-
-
 def _place(key: CollectionKey | DocumentKey) -> dict[str, object]:
     named = {"document": key.document} if isinstance(key, DocumentKey) else {}
-    return {"org_id": key.org_id, "collection": key.collection, **named, "readers": _array(key.readers)}
+    return {"org_id": key.org_id, "collection": key.collection, **named, "readers": reader_array(key.readers)}
 
 
 def _collection(row: Row) -> CollectionView:

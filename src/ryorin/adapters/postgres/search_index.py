@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from psycopg.types.json import Jsonb
 
 from ryorin.adapters.postgres.pool import EF_SEARCH, Connection, Pool, Row, rows_of, run
+from ryorin.adapters.postgres.readers import reader_array
 from ryorin.adapters.postgres.vectors import sparse_literal, vector_literals
 from ryorin.contexts.knowledge.domain.lexical import LexicalVector, TermStatistics
 from ryorin.contexts.knowledge.pipeline import Pipeline
@@ -260,8 +261,7 @@ def filters(key: CollectionKey, which: SearchFilter) -> dict[str, object]:
 
 
 def _place(key: CollectionKey) -> dict[str, object]:
-    readers = None if key.readers is None else list(key.readers)
-    return {"org_id": key.org_id, "collection": key.collection, "readers": readers}
+    return {"org_id": key.org_id, "collection": key.collection, "readers": reader_array(key.readers)}
 
 
 def _serving(row: Row) -> ServingIndex | None:
