@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from ryorin.contexts.answers.queries import FRESHNESS_MODEL
 from ryorin.kernel.bounded import Remembered
@@ -12,7 +13,8 @@ from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import OrgId
 from ryorin.kernel.ports import ReadPositions
-from ryorin.kernel.rounds import NextRound
+
+T = TypeVar("T")
 
 # how long a hit waits for invalidations before the answer is made anew (seconds)
 WAIT_SECONDS = 2.0
@@ -30,6 +32,32 @@ class CommittedChanges(Protocol):
     async def newest_after(self, org_id: OrgId, collection: str, after: LogPosition) -> LogPosition | None:
         """The newest committed change of what answers may depend on; None when there is none after a position."""
         ...
+
+
+class NextRound(Generic[T]):
+    """One piece of work for all who want it at the same time, begun after each of them came."""
+
+    def __init__(self, work: Callable[[], Awaitable[T]]) -> None:
+        self._work = work
+        self._running: asyncio.Task[T] | None = None
+        self._next: asyncio.Task[T] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody works and nobody waits."""
+        return self._next is None and (self._running is None or self._running.done())
+
+    async def join(self) -> T:
+        """The result of a round that begins after this call."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._go(self._running))
+        return await asyncio.shield(self._next)
+
+    async def _go(self, before: asyncio.Task[T] | None) -> T:
+        if before is not None:
+            await asyncio.wait({before})
+        self._running, self._next = self._next, None
+        return await self._work()
 
 
 class FreshnessCheck:
