@@ -157,7 +157,7 @@ class FreshnessProjection:
         for number, look in enumerate(looks):
             for key in look.named:
                 named.setdefault(key, number)
-        unsure = {key for key in named if index.unsure(key)}
+        unsure = index.unsure(named)
         judged = sorted(named.keys() - unsure)
         limit = MAX_JUDGED // len(changes) ** 2
         unsure.update(judged[limit:])

@@ -20,7 +20,9 @@ from ryorin.contexts.knowledge.probe import DENSE_TOLERANCE, LEXICAL_TOLERANCE, 
 N = TypeVar("N", bound=np.generic)
 
 # lists that are compared with newcomers at a time
-TILE = 4096
+TILE = 1024
+# and exactly, of those that come near
+BLOCK = 256
 TINY = 1e-6
 
 
@@ -81,9 +83,11 @@ class _Bounds:
         """From here on everything enters these lists."""
         self._rows.all[rows, 0] = floor
 
-    def exhausted(self, rows: slice) -> bool:
-        """Whether more newcomers have entered one of these lists than it had to spare."""
-        return bool((self._rows.all[rows, 2] < 0).any())
+    @property
+    def exhausted(self) -> NDArray[np.bool_]:
+        """Whether more newcomers have entered a list than it had to spare, of each."""
+        exhausted: NDArray[np.bool_] = self._rows.all[:, 2] < 0
+        return exhausted
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class _Lists:
         # the same vectors as bytes: scale, what is lost, length
         self._cells = _Rows(np.uint8, dimensions)
         self._rounding = _Rows(np.float32, 3)
+        self._block = np.empty((BLOCK, dimensions), dtype=np.float32)
 
     def add(self, one: ProbeOutline, owner: int) -> slice:
         """Put the lists of one probe behind the others; their rows."""
@@ -127,14 +132,13 @@ class _Lists:
         floors = self.bounds.floors - np.float32(DENSE_TOLERANCE)
         others, count = against(newcomers, self._products.largest), len(ends)
         stretches = np.searchsorted(np.array(ends), np.arange(len(newcomers)), side="right")
-        found = [np.zeros(0, dtype=np.int64)]
+        near = np.zeros((count, len(floors)), dtype=np.bool_)
         for begun in range(0, len(floors), TILE):
             part = slice(begun, begun + TILE)
             rows = Rows(self._cells.all[part], *np.ascontiguousarray(self._rounding.all[part].T))
             lists, columns = beyond(rows, others, floors[part], self._products)
-            found.append(np.unique((begun + lists) * count + stretches[columns]))
-        pairs = np.concatenate(found)
-        return [pairs[pairs % count == number] // count for number in range(count)]
+            near[stretches[columns], begun + lists] = True
+        return [np.flatnonzero(one) for one in near]
 
     def round(self) -> None:
         """Make bytes of what was added."""
@@ -145,10 +149,22 @@ class _Lists:
             self._rounding.add(np.stack([rows.scales, rows.lost, rows.lengths], axis=1))
 
     def _touched(self, near: NDArray[np.int64], newcomers: NDArray[np.float32]) -> _Touched:
-        scores = newcomers @ self.vectors.all[near].T + np.float32(DENSE_TOLERANCE)
+        scores = self._scores(near, newcomers) + np.float32(DENSE_TOLERANCE)
         enters = (scores > self.bounds.floors[near]).any(axis=0)
         which = near[enters]
         return _Touched(self.owners.all[which], self.bounds.judge(which, scores[:, enters]))
+
+    def _scores(self, near: NDArray[np.int64], newcomers: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Inner products (newcomers, lists); of as many lists at a time as the processor's cache holds."""
+        scores = np.empty((len(near), len(newcomers)), dtype=np.float32)
+        columns = np.ascontiguousarray(newcomers.T)
+        for begun in range(0, len(near), BLOCK):
+            which = near[begun : begun + BLOCK]
+            block = self._block[: len(which)]
+            # clip: every number is one of a list, and nothing is checked or copied twice
+            np.take(self.vectors.all, which, axis=0, out=block, mode="clip")
+            np.matmul(block, columns, out=scores[begun : begun + BLOCK])
+        return scores.T
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,15 +285,14 @@ class ReverseIndex:
                 model_id, rows = self._rows_of[number]
                 self._lists[model_id].bounds.open(rows, OPEN)
 
-    def unsure(self, key: str) -> bool:
-        """Whether a search cannot be judged by its probe any more."""
-        number = self._numbers.get(key)
-        if number is None or self._unsure.all[number] or self._lexical.exhausted(slice(number, number + 1)):
-            return True
-        if number not in self._rows_of:
-            return False
-        model_id, rows = self._rows_of[number]
-        return self._lists[model_id].bounds.exhausted(rows)
+    def unsure(self, keys: Iterable[str]) -> set[str]:
+        """The searches among these that cannot be judged by their probes any more."""
+        doubtful = self._unsure.all | self._lexical.exhausted
+        for lists in self._lists.values():
+            doubtful[lists.owners.all[lists.bounds.exhausted]] = True
+        unknown = len(self._keys)
+        numbers = {key: self._numbers.get(key, unknown) for key in keys}
+        return {key for key, number in numbers.items() if number == unknown or doubtful[number]}
 
     def discard(self, keys: Iterable[str]) -> None:
         """Forget searches."""
