@@ -241,7 +241,7 @@ class Asker:
     def __init__(self, app: App) -> None:
         self._app = app
         extractive = ExtractiveAnswerer(split_sentences, analyse)
-        self._maker = AnswerMaker({}, extractive, app.base.positions, app.base.clock, app.base.ids)
+        self._maker = AnswerMaker(app.gateway.directory, extractive, app.base.positions, app.base.clock, app.base.ids)
 
     async def ask(self, text: str, actor: Actor) -> Answer:
         """As a user would: strict, without a token."""
@@ -253,7 +253,7 @@ class Asker:
         await ensure(self._app.base.positions, (SEARCH_MODEL, FRESHNESS_MODEL), demand)
         question = _question(text)
         retrieved = await self._maker.retrieve(question, actor, self._app.services.queries)
-        made = [part.answer async for part in self._maker.make(question, retrieved)][-1]
+        made = [part.answer async for part in self._maker.make(question, actor, retrieved)][-1]
         if made is None or retrieved.result is None:
             raise SystemExit("an answer ended before it was complete")
         context = tuple((hit.document, hit.version, hit.ordinal) for hit in retrieved.result.hits)

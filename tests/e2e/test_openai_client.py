@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import openai
+import pydantic
 import pytest
 
 from benchmarks.server import ServerProcess
@@ -112,3 +115,54 @@ def test_headers_tell_layer_age_and_position(server: ServerProcess) -> None:
     assert second.headers["x-ryorin-cache"] == "l1"
     assert int(second.headers["age"]) >= 0
     assert second.headers["x-ryorin-position"] == first.headers["x-ryorin-position"]
+
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather of a city",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string", "maxLength": 30}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_tool_is_called_whole_and_in_pieces_made_and_cached(client: openai.OpenAI, stream: bool) -> None:
+    for _ in range(2):
+        said = client.chat.completions.create(
+            model="smollm2",
+            messages=question("How is the weather in Paris?"),
+            tools=[WEATHER],  # type: ignore[list-item]  # the client's tool type
+            tool_choice="required",
+            temperature=0,
+            max_tokens=60,
+            stream=stream,
+        )
+        if stream:
+            pieces = [call for chunk in said for choice in chunk.choices for call in choice.delta.tool_calls or ()]
+            name = pieces[0].function.name
+            arguments = "".join(piece.function.arguments or "" for piece in pieces)
+        else:
+            (call,) = said.choices[0].message.tool_calls
+            assert said.choices[0].finish_reason == "tool_calls"
+            name, arguments = call.function.name, call.function.arguments
+        assert name == "get_weather"
+        assert json.loads(arguments).keys() == {"city"}
+
+
+def test_an_answer_is_parsed_into_the_callers_own_type(client: openai.OpenAI) -> None:
+    class Place(pydantic.BaseModel):
+        city: str
+        inhabitants: int
+
+    answer = client.chat.completions.parse(
+        model="smollm2", messages=question("Describe Paris."), response_format=Place, temperature=0, max_tokens=80
+    )
+
+    assert isinstance(answer.choices[0].message.parsed, Place)

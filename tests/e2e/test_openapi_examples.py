@@ -14,7 +14,13 @@ from benchmarks.server import ServerProcess
 
 DESCRIPTION = json.loads(Path("docs/openapi.json").read_text())
 # what must be there for the others comes first, what takes it away comes last
-FIRST = ("put /api/v1/collections/{collection}", "put /api/v1/collections/{collection}/documents/{document}")
+FIRST = (
+    "put /api/v1/collections/{collection}",
+    "put /api/v1/collections/{collection}/documents/{document}",
+    "put /api/v1/providers/{provider}",
+    "put /api/v1/providers/{provider}/models/{alias}",
+    "put /api/v1/budgets/{subject}",
+)
 LAST = (
     # the answer of an example before
     "get /api/v1/answers/{answer}/provenance",
@@ -23,6 +29,9 @@ LAST = (
     "post /api/v1/collections/{collection}/restore/{document}",
     "delete /api/v1/collections/{collection}/documents/{document}",
     "delete /api/v1/collections/{collection}",
+    "delete /api/v1/providers/{provider}/models/{alias}",
+    "delete /api/v1/providers/{provider}",
+    "delete /api/v1/budgets/{subject}",
     "post /api/v1/keys",
     "delete /api/v1/keys/{prefix}",
 )

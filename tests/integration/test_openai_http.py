@@ -3,71 +3,30 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from aiohttp import ClientSession
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
 
-from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel, model_session
+from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
 from ryorin.adapters.openai_http.embeddings import EmbeddingEndpoint, OpenAIHttpEngine
 from ryorin.adapters.openai_http.rerank import RerankEndpoint
-from ryorin.contexts.answers.errors import ModelRejected, ModelUnavailable
+from ryorin.contexts.answers.errors import ModelLimited, ModelRejected, ModelUnavailable
 from ryorin.contexts.answers.queries import ChatMessage, SamplingOptions, Usage
 from ryorin.contexts.answers.read.ports import ChatDelta, ChatRequest
 from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms
 from ryorin.contexts.knowledge.read.ports import RerankQuestion
 from ryorin.kernel.errors import RyorinError, Unavailable
+from tests.upstream import Reply, Upstream, event, fails, never_ends, says
 
 KEY = "sk-test-9f31c2"
-Reply = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass
-class Upstream:
-    """An OpenAI-compatible server that answers with what a test puts in `replies`, the last one again and again."""
-
-    base_url: str = ""
-    replies: list[Reply] = field(default_factory=list)
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-    keys: list[str | None] = field(default_factory=list)
-    left: threading.Event = field(default_factory=threading.Event)
-
-    async def handle(self, request: Request) -> Response:
-        self.bodies.append(await request.json())
-        self.keys.append(request.headers.get("authorization"))
-        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-        return await reply(request)
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    """Listens before it serves: a client that comes early waits, it is not refused."""
-    told = Upstream()
-    routes = [
-        Route(f"/v1/{name}", told.handle, methods=["POST"]) for name in ("chat/completions", "embeddings", "rerank")
-    ]
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        told.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        config = uvicorn.Config(Starlette(routes=routes), log_level="critical", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield told
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture
@@ -76,51 +35,8 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
-@pytest.fixture
-async def session() -> AsyncIterator[ClientSession]:
-    async with model_session() as opened:
-        yield opened
-
-
-def event(text: str = "", finish: str | None = None, usage: tuple[int, int] | None = None) -> str:
-    chunk: dict[str, Any] = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]}
-    if usage is not None:
-        chunk = {"choices": [], "usage": {"prompt_tokens": usage[0], "completion_tokens": usage[1]}}
-    return f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
-
-
-def says(*pieces: str) -> Reply:
-    async def reply(request: Request) -> Response:
-        return StreamingResponse(iter(pieces), media_type="text/event-stream")
-
-    return reply
-
-
-def fails(status: int, message: str = "no", **headers: str) -> Reply:
-    async def reply(request: Request) -> Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return JSONResponse({"error": {"message": message}}, status, headers=named)
-
-    return reply
-
-
-def never_ends(upstream: Upstream, *first: str) -> Reply:
-    async def reply(request: Request) -> Response:
-        async def body() -> AsyncIterator[str]:
-            try:
-                for piece in first:
-                    yield piece
-                await asyncio.Event().wait()
-            finally:
-                upstream.left.set()
-
-        return StreamingResponse(body(), media_type="text/event-stream")
-
-    return reply
-
-
 def model(base_url: str, session: ClientSession, key: str | None = KEY) -> OpenAIHttpChatModel:
-    return OpenAIHttpChatModel("big", base_url, "vendor/big-1", key, 8192, session)
+    return OpenAIHttpChatModel("big", base_url, "vendor/big-1", lambda: key, 8192, session)
 
 
 def question(seconds: float = 30, **sampling: Any) -> ChatRequest:
@@ -195,25 +111,27 @@ async def test_an_event_may_arrive_in_several_packets_and_without_a_blank(
     assert [delta.text for delta in deltas] == ["東京"]
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-async def test_a_busy_server_is_asked_again_when_it_says(
-    upstream: Upstream, session: ClientSession, status: int
-) -> None:
-    upstream.replies = [fails(status, retry_after="0"), says(event("late", "stop"))]
+async def test_a_limit_is_told_with_the_pause_that_the_server_wants(upstream: Upstream, session: ClientSession) -> None:
+    upstream.replies = [fails(429, "slow down", retry_after="7")]
 
-    deltas = await collect(model(upstream.base_url, session), question())
-
-    assert [delta.text for delta in deltas] == ["late"]
-    assert len(upstream.bodies) == 2
-
-
-async def test_a_server_that_stays_busy_is_given_up(upstream: Upstream, session: ClientSession) -> None:
-    upstream.replies = [fails(503, "warming up", retry_after="0")]
-
-    with pytest.raises(ModelUnavailable, match=r"'big'.*503.*warming up"):
+    with pytest.raises(ModelLimited, match="slow down") as limited:
         await collect(model(upstream.base_url, session), question())
 
-    assert len(upstream.bodies) == 3
+    assert limited.value.retry_after == 7
+    assert len(upstream.bodies) == 1
+
+
+@pytest.mark.parametrize("status", [500, 503])
+async def test_a_server_that_fails_may_be_asked_again_by_whoever_knows_the_others(
+    upstream: Upstream, session: ClientSession, status: int
+) -> None:
+    upstream.replies = [fails(status, "warming up")]
+
+    with pytest.raises(ModelUnavailable, match=rf"'big'.*{status}.*warming up") as failed:
+        await collect(model(upstream.base_url, session), question())
+
+    assert failed.value.again
+    assert len(upstream.bodies) == 1
 
 
 @pytest.mark.parametrize(

@@ -36,9 +36,10 @@ from ryorin.bootstrap.background import Role, background_work
 from ryorin.bootstrap.checks import Checks
 from ryorin.bootstrap.figures import Figures
 from ryorin.bootstrap.settings import Settings
-from ryorin.bootstrap.wiring.answers import answer_handlers, build_models, shared_answers
+from ryorin.bootstrap.wiring.answers import answer_handlers, shared_answers
 from ryorin.bootstrap.wiring.embedding import build_engines
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
+from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
 from ryorin.bootstrap.wiring.retrieval import rerank_stage, retrieval_handlers
 from ryorin.bootstrap.wiring.stores import build_stores, shelves
@@ -77,6 +78,7 @@ class App:
     keys: PostgresKeyDirectory
     feeder: knowledge.VectorFeeder
     ledger: PostgresCacheLedger
+    gateway: Gateway
 
 
 @asynccontextmanager
@@ -97,11 +99,18 @@ async def open_app(
         await app.projections.prepare()
         executor = app.services.commands.executor
         await stack.enter_async_context(
-            background_work(base, app.projections, executor, app.feeder, app.ledger, settings, roles)
+            background_work(
+                base, app.projections, executor, app.feeder, app.ledger, app.gateway.spending, settings, roles
+            )
         )
         # answers are not kept in memory before; without a database it goes on trying
         await base.notifications.listening(LISTEN_SECONDS)
         yield app
+
+
+async def _spent(gateway: Gateway) -> None:
+    with suppress(Unavailable):
+        await gateway.spending.write()
 
 
 async def _written(ledger: PostgresCacheLedger) -> None:
@@ -148,13 +157,17 @@ async def _assemble(
     ports = _write_ports(settings, base, spaces, stores, rerank, blobs, stack)
     ledger = PostgresCacheLedger(base.pool)
     stack.push_async_callback(_written, ledger)
+    session = model_session()
+    stack.push_async_callback(session.close)
+    gateway = build_gateway(base, settings, session)
+    stack.push_async_callback(_spent, gateway)
     buses: list[QueryBus] = []
     check = FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions)
     warmer = WarmAnswersProcess(PostgresPopularQuestions(base.pool), check, lambda: buses[0])
     executor = _command_executor(base, ports, projections, ledger, warmer)
     commands = CommandBus(base.log, executor, base.ids, base.telemetry)
     queries = _query_bus(
-        settings, base, engine, spaces, stores, rerank, client, projections, keys, ledger, roles, stack
+        settings, base, engine, spaces, stores, rerank, client, projections, keys, ledger, gateway, roles, stack
     )
     buses.append(queries)
     backlog = PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id)
@@ -170,7 +183,7 @@ async def _assemble(
         default_model=settings.default_model,
     )
     feeder = knowledge.VectorFeeder(backlog, stores, ports.embedders, ports.chunks, base.telemetry)
-    return App(settings, services, base, projections, engine, keys, feeder, ledger)
+    return App(settings, services, base, projections, engine, keys, feeder, ledger, gateway)
 
 
 def _write_ports(
@@ -211,6 +224,7 @@ def _command_executor(
         **answers.command_handlers(ledger, PostgresSemanticStore(base.pool), warmer),
         **knowledge.command_handlers(ports),
         **identity.command_handlers(),
+        **gateway_commands(),
         **operations.command_handlers(_operations(base, projections)),
     }
     return CommandExecutor(handlers, base.log, base.transactions, base.clock, base.telemetry, random.random)
@@ -231,6 +245,7 @@ def _query_bus(
     projections: Projections,
     keys: PostgresKeyDirectory,
     ledger: PostgresCacheLedger,
+    gateway: Gateway,
     roles: frozenset[Role],
     stack: AsyncExitStack,
 ) -> QueryBus:
@@ -252,13 +267,10 @@ def _query_bus(
         query_vectors=settings.retrieval.query_vectors,
     )
     buses: list[QueryBus] = []
-    session = model_session()
-    stack.push_async_callback(session.close)
-    models = build_models(settings, session)
     answering, process = answer_handlers(
         base,
         settings,
-        models,
+        gateway,
         lambda: buses[0],
         ledger,
         PostgresSemanticStore(base.pool),
@@ -267,12 +279,13 @@ def _query_bus(
         serves=Role.HTTP in roles,
     )
     stack.push_async_callback(process.close)
-    retrieval, retrieving = retrieval_handlers(base, settings, models, client, lambda: buses[0])
+    retrieval, retrieving = retrieval_handlers(base, settings, gateway.standing, client, lambda: buses[0])
     stack.push_async_callback(retrieving.close)
     handlers: dict[type[Any], Callable[..., Any]] = {
         **knowledge.query_handlers(ports),
         **identity.query_handlers(keys),
         **operations.query_handlers(_operations(base, projections)),
+        **gateway.queries(),
         **retrieval,
         **answering,
     }

@@ -14,6 +14,7 @@ from ryorin.adapters.postgres.answers import PostgresAnswerStore
 from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.compaction import Compaction
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
+from ryorin.adapters.postgres.spending import PostgresSpending
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.answers import cold_answers
 from ryorin.bootstrap.wiring.foundation import Foundation
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 3.0
 ACCOUNT_SECONDS = 5.0
+SPENT_SECONDS = 0.5
 COOL_SECONDS = 60.0
 TIDY_SECONDS = 600.0
 COMPACT_SECONDS = 60.0
@@ -49,12 +51,14 @@ async def background_work(
     executor: CommandExecutor,
     feeder: VectorFeeder,
     ledger: PostgresCacheLedger,
+    spending: PostgresSpending,
     settings: Settings,
     roles: frozenset[Role],
 ) -> AsyncIterator[None]:
     """Run the roles' tasks beside the caller; they are cancelled and awaited at the end."""
     jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"notifications": base.notifications.run}
     jobs["accounting"] = lambda: _repeat(ledger.write, ACCOUNT_SECONDS)
+    jobs["spending"] = lambda: _repeat(spending.write, SPENT_SECONDS)
     if Role.WORKER in roles:
         jobs["worker"] = lambda: base.queue.work(executor.run_queued, QUEUES, settings.worker.concurrency)
         jobs["sweeper"] = lambda: _repeat(base.log.sweep, SWEEP_SECONDS)
@@ -66,6 +70,7 @@ async def background_work(
         cold = cold_answers(settings, base)
         if cold is not None:
             jobs["cooling"] = lambda: _repeat(cold.cool, COOL_SECONDS)
+        jobs["reservations"] = lambda: _repeat(spending.purge, TIDY_SECONDS)
         jobs["tidying-semantic"] = lambda: _repeat(PostgresSemanticStore(base.pool).purge, TIDY_SECONDS)
         jobs["tidying-flights"] = lambda: _repeat(PostgresAnswerFlights(base.pool, base.ids.new).purge, TIDY_SECONDS)
     stopping = asyncio.Event()

@@ -165,6 +165,8 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=default_data_dir)
     database_url: str | None = None
+    # where `file:NAME` of a provider's secret is looked for; default: secrets/ of the data directory
+    secrets_dir: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8600, ge=0, le=65_535)
     log_level: str = "info"

@@ -27,6 +27,10 @@ STATUS: Mapping[str, int] = {
     "stale_read": 503,
     "unavailable": 503,
     "model_unavailable": 503,
+    "model_limited": 429,
+    "budget_exceeded": 429,
+    "provider_not_found": 404,
+    "budget_not_found": 404,
     "lease_lost": 503,
     "deadline_exceeded": 504,
 }

@@ -78,7 +78,7 @@ class AnswerQuestionProcess:
         started = perf_counter()
         asked = await self._layers.asked(query, actor)
         actor, rules = asked.actor, asked.rules
-        key = cache_key(query, actor, self._maker.identity(query.model))
+        key = cache_key(query, actor, await self._maker.identity(query.model, actor))
         found = await self._kept(key, query, asked)
         if found is not None:
             self._count(query, actor, found)
@@ -166,8 +166,11 @@ class AnswerQuestionProcess:
         """A cached answer to a question that may mean the same, where such answers are wanted."""
         if rules.semantic_bound is None or query.model == EXTRACTIVE:
             return None
+        if query.tools is not None or query.form is not None:
+            # what a program reads is not for another question
+            return None
         # what is given to a paraphrase is as fresh as what is given to the question itself
-        identity = self._maker.identity(query.model)
+        identity = await self._maker.identity(query.model, actor)
         try:
             return await self._semantic.consider(
                 query,
@@ -198,7 +201,7 @@ class AnswerQuestionProcess:
         rules: CacheRules,
         whole: bool,
     ) -> AsyncGenerator[AnswerPart, None]:
-        async with aclosing(self._maker.make(query, retrieved, whole)) as parts:
+        async with aclosing(self._maker.make(query, actor, retrieved, whole)) as parts:
             async for part in parts:
                 if part.answer is None:
                     yield part
@@ -222,7 +225,7 @@ class AnswerQuestionProcess:
 
     async def _made_for_one(self, query: AnswerQuestion, actor: Actor, whole: bool) -> AsyncGenerator[AnswerPart, None]:
         retrieved = await self._maker.retrieve(query, actor, self._bus())
-        async with aclosing(self._maker.make(query, retrieved, whole)) as parts:
+        async with aclosing(self._maker.make(query, actor, retrieved, whole)) as parts:
             async for part in parts:
                 yield part if part.answer is None else replace(part, answer=replace(part.answer, cache="bypass"))
 

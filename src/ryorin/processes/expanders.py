@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ryorin.contexts.answers.module import ChatModel, ChatRequest
 from ryorin.contexts.answers.queries import ChatMessage, SamplingOptions
+from ryorin.contexts.answers.tools import AnswerForm
 from ryorin.contexts.knowledge.expansion import ExpandQuery
 from ryorin.contexts.knowledge.queries import SearchChunks
 from ryorin.kernel.bus import QueryBus
@@ -82,7 +83,7 @@ class ModelExpander:
             (ChatMessage("system", instruction), *_earlier_turns(query), ChatMessage("user", query.text)),
             SamplingOptions(temperature=0.0, seed=0, max_tokens=tokens),
             self._timeout,
-            _schema(query),
+            AnswerForm(_schema(query), strict=True),
         )
         said = ""
         async with aclosing(self._model.stream(request)) as deltas:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import perf_counter
 
 from ryorin.contexts.answers.errors import ModelNotFound, ModelUnavailable
 from ryorin.contexts.answers.module import (
+    ChatDelta,
     ChatModel,
+    ChatModels,
     ChatRequest,
     Extract,
     ExtractiveAnswerer,
     Passage,
+    Served,
     cited,
     grounded_messages,
 )
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, Citation, Usage
+from ryorin.contexts.answers.tools import CollectedCalls
 from ryorin.contexts.knowledge.expansion import RetrieveContext
 from ryorin.contexts.knowledge.queries import SEARCH_MODEL, SearchChunks, SearchFilter, SearchResult
 from ryorin.kernel.bus import QueryBus
@@ -50,6 +54,20 @@ class _Draft:
     text: str = ""
     finish_reason: str = "stop"
     usage: Usage = field(default_factory=lambda: Usage(0, 0))
+    calls: CollectedCalls = field(default_factory=CollectedCalls)
+    served: Served | None = None
+
+    @property
+    def begun(self) -> bool:
+        return bool(self.text or self.calls.all)
+
+    def take(self, delta: ChatDelta) -> None:
+        """Add a piece."""
+        self.text += delta.text
+        self.finish_reason = delta.finish_reason or self.finish_reason
+        self.usage = delta.usage or self.usage
+        self.calls.add(delta.calls)
+        self.served = delta.served or self.served
 
 
 class AnswerMaker:
@@ -57,7 +75,7 @@ class AnswerMaker:
 
     def __init__(
         self,
-        models: Mapping[str, ChatModel],
+        models: ChatModels,
         extractive: ExtractiveAnswerer,
         positions: ReadPositions,
         clock: Clock,
@@ -69,9 +87,10 @@ class AnswerMaker:
         self._clock = clock
         self._ids = ids
 
-    def identity(self, model: str) -> str:
+    async def identity(self, model: str, actor: Actor) -> str:
         """What stands behind a model's alias; nothing for the extractive answerer and for one that is not there."""
-        return self._models[model].identity if model in self._models else ""
+        found = None if model == EXTRACTIVE else await self._models.find(actor, model)
+        return found.identity if found else ""
 
     async def retrieve(
         self, query: AnswerQuestion, actor: Actor, bus: QueryBus, since: LogPosition = BEGINNING
@@ -96,20 +115,20 @@ class AnswerMaker:
         return Retrieved(result, _passages(result), as_of)
 
     async def make(
-        self, query: AnswerQuestion, retrieved: Retrieved, whole: bool = False
+        self, query: AnswerQuestion, actor: Actor, retrieved: Retrieved, whole: bool = False
     ) -> AsyncGenerator[AnswerPart, None]:
         """Generate, in one piece if nobody wants more.
 
-        Raises ModelNotFound, ModelRejected, InvalidInput, and ModelUnavailable without a collection.
+        Raises ModelNotFound, ModelRejected, InvalidInput, BudgetExceeded, and ModelUnavailable without a collection.
         """
         started = perf_counter()
         if query.model == EXTRACTIVE:
-            self._require_collection(query)
+            self._require_extractable(query)
             yield self._extracted(query, retrieved, started, degraded=())
             return
-        model = self._models.get(query.model)
+        model = await self._models.find(actor, query.model)
         if model is None:
-            known = ", ".join(sorted((EXTRACTIVE, *self._models)))
+            known = ", ".join(view.id for view in await self._models.aliases(actor))
             raise ModelNotFound(f"there is no model {query.model!r}; there are {known}")
         draft = _Draft()
         try:
@@ -117,7 +136,8 @@ class AnswerMaker:
                 async for part in parts:
                     yield part
         except ModelUnavailable:
-            if retrieved.result is None or draft.text:
+            # what was asked for in a form, or of tools, cannot be said in the documents' words
+            if retrieved.result is None or draft.begun or query.form is not None or query.tools is not None:
                 raise
             yield self._extracted(query, retrieved, started, degraded=(f"model:{query.model}",))
             return
@@ -125,7 +145,11 @@ class AnswerMaker:
         answer = self._answer(query, retrieved, draft, citations, started)
         yield AnswerPart("", answer)
 
-    def _require_collection(self, query: AnswerQuestion) -> None:
+    def _require_extractable(self, query: AnswerQuestion) -> None:
+        if query.form is not None or (query.tools is not None and query.tools.choice not in ("auto", "none")):
+            raise InvalidInput(
+                "the model 'extractive' answers in the documents' words: it calls no tools, writes no JSON"
+            )
         if query.grounding is None:
             raise InvalidInput(
                 "the model 'extractive' answers from documents only: name a collection, as"
@@ -141,13 +165,12 @@ class AnswerMaker:
             budget -= sum(model.count_tokens(message.content) for message in messages)
             mark = f"documents-{secrets.token_hex(8)}"
             messages = grounded_messages(messages, retrieved.passages, mark, budget, model.count_tokens)
-        async with aclosing(model.stream(ChatRequest(messages, query.sampling, whole=whole))) as deltas:
+        request = ChatRequest(messages, query.sampling, whole=whole, form=query.form, tools=query.tools)
+        async with aclosing(model.stream(request)) as deltas:
             async for delta in deltas:
-                draft.text += delta.text
-                draft.finish_reason = delta.finish_reason or draft.finish_reason
-                draft.usage = delta.usage or draft.usage
-                if delta.text:
-                    yield AnswerPart(delta.text)
+                draft.take(delta)
+                if delta.text or delta.calls:
+                    yield AnswerPart(delta.text, calls=delta.calls)
 
     def _extracted(
         self, query: AnswerQuestion, retrieved: Retrieved, started: float, degraded: Sequence[str]
@@ -169,6 +192,8 @@ class AnswerMaker:
     ) -> Answer:
         result = retrieved.result
         generate = round((perf_counter() - started) * 1000, 3)
+        served = draft.served or Served("", query.model)
+        fallback = () if served.alias == query.model else (f"fallback:{served.alias}",)
         return Answer(
             id=f"chatcmpl-{self._ids.new().hex}",
             created=int(self._clock.now().timestamp()),
@@ -182,7 +207,10 @@ class AnswerMaker:
             stages={**(result.stages if result else {}), "generate": generate},
             extracted=extracted,
             grounded=result is not None,
-            degraded=(*(result.degraded if result else ()), *degraded),
+            degraded=(*(result.degraded if result else ()), *fallback, *degraded),
+            calls=draft.calls.all,
+            served_by=served.deployment,
+            usd=served.usd,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
@@ -20,7 +20,7 @@ from ryorin.adapters.memory.clock import StandingClock
 from ryorin.adapters.memory.semantic import MemorySemanticStore
 from ryorin.adapters.memory.telemetry import MemoryTelemetry
 from ryorin.contexts.answers.module import ChatDelta, ChatRequest, ExtractiveAnswerer
-from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, ChatMessage, GroundingOptions
+from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, ChatMessage, GroundingOptions, ModelView
 from ryorin.contexts.knowledge.expansion import RetrieveContext
 from ryorin.contexts.knowledge.module import analyse, split_sentences
 from ryorin.contexts.knowledge.pipeline import CacheStage
@@ -186,6 +186,19 @@ async def letters(texts: Sequence[str], kind: Literal["query", "passage"]) -> ND
     return np.asarray(counts / np.linalg.norm(counts, axis=1, keepdims=True), dtype=np.float32)
 
 
+@dataclass
+class Perch:
+    """The ChatModels port: parrots by alias, for everybody."""
+
+    models: Mapping[str, Parrot]
+
+    async def find(self, actor: Actor, alias: str) -> Parrot | None:
+        return self.models.get(alias)
+
+    async def aliases(self, actor: Actor) -> Sequence[ModelView]:
+        return [ModelView(alias, "parrot", "tests") for alias in ("extractive", *self.models)]
+
+
 class Stage:
     """Everything that answers, wired on memory."""
 
@@ -199,7 +212,7 @@ class Stage:
         self.store = MemoryAnswers(self.clock, lambda org_id, collection: self.epoch, self.hot.told)
         self.shelf: Shelf = Shelf(self.positions, {"office.md": "The Tokyo office opens at nine."})
         extractive = ExtractiveAnswerer(split_sentences, analyse)
-        maker = AnswerMaker(models, extractive, self.positions, self.clock, TimeOrderedIds())
+        maker = AnswerMaker(Perch(models), extractive, self.positions, self.clock, TimeOrderedIds())
         self.changes, self.stages = Changes(), Stages()
         self.check = FreshnessCheck(self.changes, self.positions)
         layers = AnswerLayers(self.hot, self.store, self.check, self.stages, self.store, defaults, lambda: 0.0)

@@ -182,8 +182,9 @@ async def test_a_model_is_asked_for_lists_of_the_wanted_lengths_with_the_questio
     # the earlier turns show lists of the lengths that are asked for
     shown = [json.loads(message.content) for message in request.messages if message.role == "assistant"]
     assert [(len(lists["japanese"]), len(lists["english"])) for lists in shown] == [(1, 2), (1, 2)]
-    assert request.json_schema is not None
-    assert request.json_schema["properties"]["english"]["minItems"] == 2  # type: ignore[index]
+    assert request.form is not None
+    assert request.form.schema is not None
+    assert request.form.schema["properties"]["english"]["minItems"] == 2  # type: ignore[index]
 
 
 async def test_feedback_adds_words_that_the_first_hits_share() -> None:

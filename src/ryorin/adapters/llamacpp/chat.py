@@ -7,13 +7,15 @@ import importlib.util
 import threading
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import xllamacpp
 
+from ryorin.adapters.llamacpp import grammar
+from ryorin.contexts.answers.domain.chat_format import message_of, response_format, usage_of
 from ryorin.contexts.answers.errors import ModelRejected, ModelUnavailable
-from ryorin.contexts.answers.queries import Usage
 from ryorin.contexts.answers.read.ports import ChatDelta, ChatRequest
 
 PARALLEL = 2
@@ -48,7 +50,21 @@ class LlamaCppChatModel:
         return 2 * wide + (len(text) - wide) // 3 + 1
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
-        """The answer as it is made; closing the stream stops the model."""
+        """The answer as it is made; closing the stream stops the model. Tool calls come whole, at the end."""
+        async with aclosing(self._said(request)) as deltas:
+            if not grammar.speaks_of_tools(request):
+                async for delta in deltas:
+                    yield delta
+                return
+            said = ""
+            async for delta in deltas:
+                said += delta.text
+                if delta.finish_reason is not None:
+                    yield grammar.heard(said, delta.finish_reason)
+                if delta.usage is not None:
+                    yield ChatDelta("", None, delta.usage)
+
+    async def _said(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         loop = asyncio.get_running_loop()
         pieces: asyncio.Queue[ChatDelta | Exception | None] = asyncio.Queue()
         stopped = threading.Event()
@@ -125,7 +141,7 @@ def raise_error(alias: str, part: dict[str, Any]) -> None:
 def _body(request: ChatRequest) -> dict[str, Any]:
     sampling = request.sampling
     body: dict[str, Any] = {
-        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+        "messages": [message_of(message) for message in grammar.instructed(request)],
         "stream": True,
         "stream_options": {"include_usage": True},
         "max_tokens": sampling.max_tokens or DEFAULT_MAX_TOKENS,
@@ -137,20 +153,14 @@ def _body(request: ChatRequest) -> dict[str, Any]:
         "top_p": sampling.top_p,
         "seed": sampling.seed,
         "stop": list(sampling.stop) or None,
-        "response_format": _response_format(request),
+        "response_format": response_format(grammar.form_of(request)),
     }
     return body | {name: value for name, value in optional.items() if value is not None}
 
 
-def _response_format(request: ChatRequest) -> dict[str, Any] | None:
-    if request.json_schema is None:
-        return None
-    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": request.json_schema}}
-
-
 def _delta(part: dict[str, Any]) -> ChatDelta:
     usage = part.get("usage")
-    counted = Usage(usage["prompt_tokens"], usage["completion_tokens"]) if usage else None
+    counted = usage_of(usage) if usage else None
     choices = part["choices"]
     if not choices:
         return ChatDelta("", None, counted)

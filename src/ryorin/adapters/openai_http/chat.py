@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,13 +12,17 @@ from urllib.request import getproxies, proxy_bypass
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
 
-from ryorin.contexts.answers.errors import ModelRejected, ModelUnavailable
-from ryorin.contexts.answers.queries import Usage
+from ryorin.contexts.answers.domain.chat_format import (
+    calls_of,
+    message_of,
+    response_format,
+    tool_fields,
+    usage_of,
+)
+from ryorin.contexts.answers.errors import ModelLimited, ModelMisconfigured, ModelRejected, ModelUnavailable
 from ryorin.contexts.answers.read.ports import ChatDelta, ChatRequest
 
 CONNECT_SECONDS = 5.0
-RETRIES = 2
-MAX_PAUSE_SECONDS = 5.0
 # for the end of a stream that has said it is done
 DRAIN_SECONDS = 0.2
 # a line of an event stream that is longer is none (bytes)
@@ -35,22 +39,21 @@ def model_session() -> ClientSession:
 
 
 class OpenAIHttpChatModel:
-    """The `ChatModel` port; retries only before the first byte of an answer."""
+    """The `ChatModel` port: one try at a call. Whether there is another is decided where the others are known."""
 
     def __init__(
         self,
         alias: str,
         base_url: str,
         model: str,
-        api_key: str | None,
+        api_key: Callable[[], str | None],
         context_tokens: int,
         session: ClientSession,
     ) -> None:
         self._alias = alias
         self._url = base_url.rstrip("/") + "/chat/completions"
         self._model = model
-        credential = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._headers = {"Content-Type": "application/json", **credential}
+        self._api_key = api_key
         self._context_tokens = context_tokens
         self._session = session
         self._proxy = _proxy(self._url)
@@ -74,7 +77,7 @@ class OpenAIHttpChatModel:
         """The answer as it is made; raises ModelUnavailable or ModelRejected."""
         try:
             async with asyncio.timeout(request.timeout_seconds):
-                async with aclosing(self._attempts(request)) as deltas:
+                async with aclosing(self._answer(request)) as deltas:
                     async for delta in deltas:
                         yield delta
         except ClientError as error:
@@ -91,23 +94,20 @@ class OpenAIHttpChatModel:
             f"model {self._alias!r} at {self._url} cannot be reached ({type(error).__name__}); is it running?"
         )
 
-    async def _attempts(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
-        for attempt in range(RETRIES + 1):
-            body = json.dumps(self._body(request), ensure_ascii=False).encode()
-            async with self._session.post(
-                self._url, data=body, headers=self._headers, allow_redirects=False, proxy=self._proxy
-            ) as response:
-                if response.status in RETRYABLE and attempt < RETRIES:
-                    await asyncio.sleep(_pause(response, attempt))
-                    continue
-                await self._check(response)
-                if _is_whole(response):
-                    yield _whole(await response.read())
-                    return
-                async with aclosing(_deltas(response)) as deltas:
-                    async for delta in deltas:
-                        yield delta
+    async def _answer(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
+        body = json.dumps(self._body(request), ensure_ascii=False).encode()
+        key = self._api_key()
+        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+        async with self._session.post(
+            self._url, data=body, headers=headers, allow_redirects=False, proxy=self._proxy
+        ) as response:
+            await self._check(response)
+            if _is_whole(response):
+                yield _whole(await response.read())
                 return
+            async with aclosing(_deltas(response)) as deltas:
+                async for delta in deltas:
+                    yield delta
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         sampling = request.sampling
@@ -117,11 +117,12 @@ class OpenAIHttpChatModel:
             "max_tokens": sampling.max_tokens,
             "stop": list(sampling.stop) or None,
             "seed": sampling.seed,
-            "response_format": _response_format(request),
+            "response_format": response_format(request.form),
+            **tool_fields(request.tools),
         }
         return {
             "model": self._model,
-            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "messages": [message_of(message) for message in request.messages],
             **({"stream": False} if request.whole else {"stream": True, "stream_options": {"include_usage": True}}),
             **{name: value for name, value in optional.items() if value is not None},
         }
@@ -132,9 +133,11 @@ class OpenAIHttpChatModel:
         detail = (await response.read()).decode("utf-8", "replace")[:300]
         status = response.status
         if status in (401, 403):
-            raise ModelUnavailable(f"model {self._alias!r} refuses our credential (HTTP {status}); check its api_key")
+            raise ModelMisconfigured(f"model {self._alias!r} refuses our credential (HTTP {status}); check its api_key")
         if status == 404:  # noqa: PLR2004
-            raise ModelUnavailable(f"model {self._alias!r}: {self._url} does not know {self._model!r} (HTTP 404)")
+            raise ModelMisconfigured(f"model {self._alias!r}: {self._url} does not know {self._model!r} (HTTP 404)")
+        if status == 429:  # noqa: PLR2004
+            raise ModelLimited(f"model {self._alias!r} has too many requests (HTTP 429): {detail}", _pause(response))
         if status in RETRYABLE:
             raise ModelUnavailable(f"model {self._alias!r} is overloaded or broken (HTTP {status}): {detail}")
         raise ModelRejected(f"model {self._alias!r} refused the request (HTTP {status}): {detail}")
@@ -148,16 +151,13 @@ def _proxy(url: str) -> str | None:
     return getproxies().get(parts.scheme)
 
 
-def _response_format(request: ChatRequest) -> dict[str, Any] | None:
-    if request.json_schema is None:
-        return None
-    schema = {"name": "answer", "strict": True, "schema": request.json_schema}
-    return {"type": "json_schema", "json_schema": schema}
-
-
-def _pause(response: ClientResponse, attempt: int) -> float:
+def _pause(response: ClientResponse) -> float | None:
+    """Seconds that the server asks for (RFC 9110 section 10.2.3); dates are not looked at."""
     told = response.headers.get("retry-after", "")
-    return min(MAX_PAUSE_SECONDS, float(told) if told.isdigit() else 0.5 * 2**attempt)
+    try:
+        return max(0.0, float(told))
+    except ValueError:
+        return None
 
 
 def _is_whole(response: ClientResponse) -> bool:
@@ -169,8 +169,9 @@ def _whole(body: bytes) -> ChatDelta:
     try:
         completion = json.loads(body)
         choice, usage = completion["choices"][0], completion.get("usage")
-        text, reason = choice["message"].get("content") or "", choice.get("finish_reason") or "stop"
-        return ChatDelta(text, reason, Usage(usage["prompt_tokens"], usage["completion_tokens"]) if usage else None)
+        message, reason = choice["message"], choice.get("finish_reason") or "stop"
+        counted = usage_of(usage) if usage else None
+        return ChatDelta(message.get("content") or "", reason, counted, calls_of(message.get("tool_calls")))
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise ModelUnavailable(f"the model's answer is no chat completion: {body[:200]!r}") from error
 
@@ -187,7 +188,10 @@ async def _deltas(response: ClientResponse) -> AsyncGenerator[ChatDelta, None]:
             await _drained(lines)
             return
         try:
-            delta = _delta(json.loads(payload))
+            chunk = json.loads(payload)
+            if "error" in chunk and not chunk.get("choices"):
+                raise ModelUnavailable(f"the model broke off: {str(chunk['error'])[:300]}")
+            delta = _delta(chunk)
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
         finished = finished or delta.finish_reason is not None
@@ -219,8 +223,10 @@ async def _drained(lines: AsyncIterator[str]) -> None:
 
 def _delta(chunk: Mapping[str, Any]) -> ChatDelta:
     usage = chunk.get("usage")
-    counted = Usage(usage["prompt_tokens"], usage["completion_tokens"]) if usage else None
+    counted = usage_of(usage) if usage else None
     choices = chunk.get("choices") or []
     if not choices:
         return ChatDelta("", None, counted)
-    return ChatDelta(choices[0].get("delta", {}).get("content") or "", choices[0].get("finish_reason"), counted)
+    delta = choices[0].get("delta") or {}
+    calls = calls_of(delta.get("tool_calls"))
+    return ChatDelta(delta.get("content") or "", choices[0].get("finish_reason"), counted, calls)

@@ -17,9 +17,11 @@ COUNTERS = {
     "ryorin_cache_failures_total": ("Times that a layer could not be used", ("operation",)),
     "ryorin_cache_revalidations_failed_total": ("Stale answers that could not be made anew", ("code",)),
     "ryorin_vector_feed_errors_total": ("Batches that a vector store did not take", ("store",)),
+    "ryorin_model_calls_total": ("Calls of models by how they ended", ("deployment", "outcome")),
     "ryorin_query_expansions_total": ("Questions worded differently, by who did it", ("source",)),
 }
 HISTOGRAMS = {
+    "ryorin_model_first_piece_seconds": ("Time until a model's first piece", ("deployment",)),
     "ryorin_command_duration_seconds": ("Time of one attempt at a command", ("command",)),
     "ryorin_query_duration_seconds": ("Time of a query", ("query", "outcome")),
     "ryorin_search_stage_seconds": ("Time of one stage of a search", ("stage",)),

@@ -7,11 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
-from aiohttp import ClientSession
-
-from ryorin.adapters.llamacpp.chat import LlamaCppChatModel, bundled_model
 from ryorin.adapters.local.hot_answers import MemoryHotAnswers
-from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
 from ryorin.adapters.postgres.answer_flights import PostgresAnswerFlights
 from ryorin.adapters.postgres.answer_ledger import PostgresAnswerLedger
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
@@ -23,42 +19,31 @@ from ryorin.adapters.postgres.notifications import Channel
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.bootstrap.settings import MEGABYTE, Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
+from ryorin.bootstrap.wiring.gateway import Gateway
 from ryorin.contexts.answers.accounting import Price
 from ryorin.contexts.answers.module import (
-    ChatModel,
     ExtractiveAnswerer,
     ProvenanceQueries,
     SharedAnswers,
     query_handlers,
 )
 from ryorin.contexts.answers.provenance import GetProvenance, ListAnswersUsing
-from ryorin.contexts.answers.queries import AnswerQuestion, ListModels, ModelView
+from ryorin.contexts.answers.queries import AnswerQuestion, ListModels
 from ryorin.contexts.knowledge.module import analyse, split_sentences
 from ryorin.kernel.breaker import CircuitBreaker
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import InvalidInput
-from ryorin.kernel.messages import Actor, Query
+from ryorin.kernel.messages import Actor, OrgId, Query
 from ryorin.processes.answer_layers import AnswerLayers, CacheDefaults
 from ryorin.processes.answer_question import AnswerQuestionProcess
 from ryorin.processes.freshness_check import FreshnessCheck
 from ryorin.processes.keep_answers_fresh import FOLLOWED
-from ryorin.processes.list_models import ListModelsProcess
-from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker
+from ryorin.processes.make_answer import AnswerMaker
 from ryorin.processes.semantic_hits import Embed, SemanticHits
 from ryorin.processes.shared_flights import SharedFlights
 
-BUNDLED = "smollm2"
 # how long Redis is left alone after it failed
 SHARED_PAUSE_SECONDS = 2.0
-
-
-def build_models(settings: Settings, session: ClientSession) -> dict[str, ChatModel]:
-    """The bundled model and every configured server, by alias."""
-    models: dict[str, ChatModel] = {BUNDLED: LlamaCppChatModel(BUNDLED, bundled_model())}
-    for alias, model in settings.models.items():
-        key = model.api_key.get_secret_value() if model.api_key else None
-        models[alias] = OpenAIHttpChatModel(alias, model.base_url, model.model, key, model.context_tokens, session)
-    return models
 
 
 def shared_answers(settings: Settings, base: Foundation, stack: AsyncExitStack) -> SharedAnswers | None:
@@ -96,7 +81,7 @@ def cold_answers(settings: Settings, base: Foundation) -> ColdAnswers | None:
 def answer_handlers(
     base: Foundation,
     settings: Settings,
-    models: Mapping[str, ChatModel],
+    gateway: Gateway,
     bus: Callable[[], QueryBus],
     ledger: PostgresCacheLedger,
     semantic: PostgresSemanticStore,
@@ -118,7 +103,7 @@ def answer_handlers(
     if serves:
         base.notifications.declare(flights.declare())
     extractive = ExtractiveAnswerer(split_sentences, analyse)
-    maker = AnswerMaker(models, extractive, base.positions, base.clock, base.ids)
+    maker = AnswerMaker(gateway.directory, extractive, base.positions, base.clock, base.ids)
     layers = AnswerLayers(
         hot,
         PostgresAnswerStore(base.pool, cold_answers(settings, base)),
@@ -139,13 +124,16 @@ def answer_handlers(
     process = AnswerQuestionProcess(
         maker, layers, SharedFlights(flights), paraphrases, bus, base.telemetry, ledger.note
     )
-    views = [ModelView(EXTRACTIVE, "extractive", "ryorin"), ModelView(BUNDLED, "llamacpp", "ryorin")]
-    views += [ModelView(alias, "openai_http", "configured") for alias in settings.models]
     provenance = ProvenanceQueries(PostgresAnswerLedger(base.pool))
-    prices = {alias: Price(model.prompt_usd, model.completion_usd) for alias, model in settings.models.items()}
+
+    async def prices(org_id: OrgId) -> Mapping[str, Price]:
+        return {
+            alias: Price(table.input, table.output) for alias, table in (await gateway.directory.prices(org_id)).items()
+        }
+
     handlers: dict[type[Query[Any]], Callable[[Any, Actor], Any]] = {
         AnswerQuestion: process.answer,
-        ListModels: ListModelsProcess(views),
+        ListModels: gateway.directory.listed,
         GetProvenance: provenance.provenance,
         ListAnswersUsing: provenance.using,
         **query_handlers(ledger, prices, semantic, settings.cache.semantic_bound),

@@ -18,6 +18,8 @@ from ryorin.adapters.procrastinate.queue import ProcrastinateQueue
 from ryorin.adapters.prometheus.metrics import PrometheusMetrics
 from ryorin.contexts.answers import commands as answers_commands
 from ryorin.contexts.answers import events as answers_events
+from ryorin.contexts.gateway import commands as gateway_commands
+from ryorin.contexts.gateway import events as gateway_events
 from ryorin.contexts.identity import commands as identity_commands
 from ryorin.contexts.identity import events as identity_events
 from ryorin.contexts.knowledge import commands as knowledge_commands
@@ -46,8 +48,10 @@ class Foundation:
 def build_foundation(pool: Pool) -> Foundation:
     """Connect the spine on an open pool."""
     events_known, commands_known = event_registry(), command_registry()
-    events_known.register(*knowledge_events.EVENTS, *identity_events.EVENTS, *answers_events.EVENTS)
-    for commands in (knowledge_commands, identity_commands, operations_commands, answers_commands):
+    events_known.register(
+        *knowledge_events.EVENTS, *identity_events.EVENTS, *answers_events.EVENTS, *gateway_events.EVENTS
+    )
+    for commands in (knowledge_commands, identity_commands, operations_commands, answers_commands, gateway_commands):
         commands_known.register(*commands.COMMANDS)
     notifications = Notifications(
         pool.url,

@@ -9,6 +9,8 @@ from typing import Any
 
 from ryorin.adapters.onnx_e5.products import OnnxByteProducts
 from ryorin.adapters.postgres.answers import PostgresAnswerRows
+from ryorin.adapters.postgres.catalogue import SCHEMA as CATALOGUE_SCHEMA
+from ryorin.adapters.postgres.catalogue import PostgresCatalogueRows
 from ryorin.adapters.postgres.changed_chunks import PostgresChangedChunks
 from ryorin.adapters.postgres.document_rows import SCHEMA as DOCUMENTS_SCHEMA
 from ryorin.adapters.postgres.document_rows import PostgresDocumentRows
@@ -19,6 +21,7 @@ from ryorin.adapters.postgres.projections import PostgresProjectionStore, Schema
 from ryorin.adapters.postgres.search_rows import PostgresSearchRows
 from ryorin.adapters.postgres.search_tables import search_schema
 from ryorin.bootstrap.wiring.foundation import Foundation
+from ryorin.contexts.gateway.module import CatalogueProjection
 from ryorin.contexts.identity.module import KeysProjection
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.module import DocumentsProjection, SearchProjection
@@ -63,6 +66,7 @@ def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -
 
     model_id = space.model_id
     add(KeysProjection(), KEYS_SCHEMA, PostgresKeyRows, BATCH)
+    add(CatalogueProjection(), CATALOGUE_SCHEMA, PostgresCatalogueRows, BATCH)
     add(DocumentsProjection(), DOCUMENTS_SCHEMA, PostgresDocumentRows, BATCH)
     add(
         SearchProjection(),

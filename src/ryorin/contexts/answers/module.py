@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ryorin.contexts.answers import accounting, commands
-from ryorin.contexts.answers.accounting import Price
 from ryorin.contexts.answers.domain.cache_key import cache_key
 from ryorin.contexts.answers.domain.extractive import Extract, ExtractiveAnswerer
 from ryorin.contexts.answers.domain.grounding import grounded_messages
@@ -18,7 +17,7 @@ from ryorin.contexts.answers.domain.verified import (
     likeness,
     upper_bound,
 )
-from ryorin.contexts.answers.read.accounting import CacheLedger, CacheQueries
+from ryorin.contexts.answers.read.accounting import CacheLedger, CacheQueries, Prices
 from ryorin.contexts.answers.read.flights import AnswerFlights, Flight, Heard
 from ryorin.contexts.answers.read.ports import (
     AnswerRows,
@@ -27,10 +26,12 @@ from ryorin.contexts.answers.read.ports import (
     CachedAnswer,
     ChatDelta,
     ChatModel,
+    ChatModels,
     ChatRequest,
     HotAnswers,
     KeptAnswer,
     ObjectStore,
+    Served,
     SharedAnswers,
 )
 from ryorin.contexts.answers.read.provenance import ProvenanceQueries
@@ -51,6 +52,7 @@ __all__ = [
     "CachedAnswer",
     "ChatDelta",
     "ChatModel",
+    "ChatModels",
     "ChatRequest",
     "Differences",
     "Evidence",
@@ -69,6 +71,7 @@ __all__ = [
     "Passage",
     "ProvenanceQueries",
     "SemanticStore",
+    "Served",
     "SharedAnswers",
     "cache_key",
     "cite",
@@ -96,7 +99,7 @@ def command_handlers(
 
 
 def query_handlers(
-    ledger: CacheLedger, prices: Mapping[str, Price], semantic: SemanticStore, bound: float
+    ledger: CacheLedger, prices: Prices, semantic: SemanticStore, bound: float
 ) -> Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]:
     """The read side's dispatch table for what the cache holds and saves; `bound` is that of semantic hits."""
     cache = CacheQueries(ledger, prices)

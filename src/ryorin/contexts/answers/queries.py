@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from ryorin.contexts.answers.tools import AnswerForm, ToolCall, ToolCallPiece, ToolUse
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Query, Scope
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 CacheLayer = Literal["l1", "shared", "l2", "revalidated", "semantic", "stale", "miss", "bypass"]
 Freshness = Literal["strict", "bounded", "ttl"]
 MAX_MESSAGES = 200
@@ -18,14 +19,18 @@ MAX_OUTPUT_TOKENS = 32_768
 MAX_STALENESS_SECONDS = 86_400
 MAX_REVALIDATE_SECONDS = 3600
 FRESHNESS_MODEL = "answers.freshness"
+# what stands behind a model's alias
+CATALOGUE_MODEL = "gateway.catalogue"
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One turn of a conversation."""
+    """One turn of a conversation. `calls` are tools that the assistant wanted called, `call_id` is the one answered."""
 
     role: Role
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +101,17 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of a model call; zero for an extracted answer."""
+    """Tokens of a model call; zero for an extracted answer.
+
+    Of the prompt's tokens some were read from the provider's cache or written to it, of the completion's some are
+    reasoning.
+    """
 
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +126,10 @@ class SemanticMatch:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer. `stages` are milliseconds; `age_seconds` counts from its making when cached."""
+    """A whole answer. `stages` are milliseconds; `age_seconds` counts from its making when cached.
+
+    `served_by` is the provider and its model that made it, at a price of `usd`.
+    """
 
     id: str
     created: int
@@ -131,11 +146,14 @@ class Answer:
     age_seconds: float = 0.0
     degraded: tuple[str, ...] = ()
     semantic: SemanticMatch | None = None
+    calls: tuple[ToolCall, ...] = ()
+    served_by: str = ""
+    usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerPart:
-    """A piece of a streamed answer: text, and in the last piece the whole answer.
+    """A piece of a streamed answer: text or pieces of tool calls, and in the last piece the whole answer.
 
     `restarted`: what was said before counts no longer, the answer begins anew with this piece.
     """
@@ -143,6 +161,7 @@ class AnswerPart:
     text: str
     answer: Answer | None = None
     restarted: bool = False
+    calls: tuple[ToolCallPiece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +170,7 @@ class AnswerQuestion(Query[Answer]):
 
     name: ClassVar[str] = "answers.answer_question"
     scope: ClassVar[Scope] = Scope.ANSWERS_READ
-    read_models: ClassVar[tuple[str, ...]] = ("knowledge.search", FRESHNESS_MODEL)
+    read_models: ClassVar[tuple[str, ...]] = ("knowledge.search", FRESHNESS_MODEL, CATALOGUE_MODEL)
 
     messages: tuple[ChatMessage, ...]
     model: str
@@ -159,6 +178,8 @@ class AnswerQuestion(Query[Answer]):
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     use_cache: bool = True
     cache: CacheOptions = field(default_factory=CacheOptions)
+    tools: ToolUse | None = None
+    form: AnswerForm | None = None
 
     def needs(self) -> tuple[Scope, ...]:
         """An answer from documents, cached or not, is for who may read them."""
@@ -172,6 +193,10 @@ class AnswerQuestion(Query[Answer]):
         if sum(len(message.content) for message in self.messages) > MAX_MESSAGE_CHARACTERS:
             raise InvalidInput(f"messages are longer than {MAX_MESSAGE_CHARACTERS} characters in all")
         self.cache.validate()
+        if self.tools is not None:
+            self.tools.validate()
+        if self.form is not None:
+            self.form.validate()
 
     @property
     def question(self) -> str:
@@ -194,3 +219,4 @@ class ListModels(Query[tuple[ModelView, ...]]):
 
     name: ClassVar[str] = "answers.list_models"
     scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = (CATALOGUE_MODEL,)

@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from ryorin.contexts.answers.commands import WarmAnswers
-from ryorin.entrypoints.cli import cache, collections, commands_of_commands, demo, keys, projections, questions
+from ryorin.entrypoints.cli import cache, collections, commands_of_commands, demo, gateway, keys, projections, questions
 from ryorin.entrypoints.cli.ingest import FolderIngest, Report, Target
 from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
 from ryorin.entrypoints.problems import FAILURE
@@ -42,6 +42,7 @@ def build_cli(session: Session, serve: Serve) -> typer.Typer:
     cli.add_typer(projections.build(session), name="projections")
     cli.add_typer(cache.build(session), name="cache")
     cli.add_typer(keys.build(session), name="keys")
+    gateway.add(cli, session)
     return cli
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from ryorin.contexts.answers.queries import Answer
+from ryorin.contexts.answers.tools import ToolCallPiece
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.errors import RyorinError
 
@@ -36,7 +38,7 @@ def completion(answer: Answer) -> dict[str, Any]:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": answer.text, "refusal": None},
+                "message": message(answer),
                 "finish_reason": answer.finish_reason,
                 "logprobs": None,
             }
@@ -46,13 +48,39 @@ def completion(answer: Answer) -> dict[str, Any]:
     }
 
 
-def usage(answer: Answer) -> dict[str, int]:
+def message(answer: Answer) -> dict[str, Any]:
+    """The assistant's turn."""
+    said: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None}
+    if answer.calls:
+        said["content"] = answer.text or None
+        said["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in answer.calls
+        ]
+    return said
+
+
+def called(pieces: Sequence[ToolCallPiece]) -> list[dict[str, Any]]:
+    """Pieces of tool calls in a stream."""
+    return [
+        {
+            "index": piece.index,
+            **({"id": piece.id, "type": "function"} if piece.id else {}),
+            "function": {**({"name": piece.name} if piece.name else {}), "arguments": piece.arguments},
+        }
+        for piece in pieces
+    ]
+
+
+def usage(answer: Answer) -> dict[str, Any]:
     """Tokens of the model call that made the answer."""
     counted = answer.usage
     return {
         "prompt_tokens": counted.prompt_tokens,
         "completion_tokens": counted.completion_tokens,
         "total_tokens": counted.prompt_tokens + counted.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": counted.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": counted.reasoning_tokens},
     }
 
 
@@ -67,11 +95,14 @@ def details(answer: Answer) -> dict[str, Any]:
         "extracted": answer.extracted,
         "grounded": answer.grounded,
         "degraded": list(answer.degraded),
+        "served_by": answer.served_by or None,
+        # what this answer cost; one from the cache costs nothing
+        "usd": answer.usd if answer.cache in ("miss", "bypass") else 0.0,
         **({"semantic": to_json(answer.semantic)} if answer.semantic else {}),
     }
 
 
-def chunk(answer_id: str, created: int, model: str, delta: dict[str, str], finish: str | None) -> dict[str, Any]:
+def chunk(answer_id: str, created: int, model: str, delta: dict[str, Any], finish: str | None) -> dict[str, Any]:
     """One chunk of a streamed completion."""
     choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
     return {

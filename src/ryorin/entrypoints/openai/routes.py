@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from ryorin.contexts.answers.errors import ModelNotFound
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, ListModels
+from ryorin.contexts.answers.tools import pieces_of
 from ryorin.contexts.knowledge.queries import EmbedTexts
 from ryorin.entrypoints.openai import render, wire
 from ryorin.entrypoints.problems import status_of
@@ -183,14 +184,24 @@ async def _events(
 ) -> AsyncGenerator[bytes, None]:
     """Server-sent events of a stream; an error in its middle is told as an event, for there is no other way."""
     answer_id, created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
-    yield _event(render.chunk(answer_id, created, asked.question.model, {"role": "assistant", "content": ""}, None))
+
+    def said(delta: dict[str, Any]) -> bytes:
+        return _event(render.chunk(answer_id, created, asked.question.model, delta, None))
+
+    yield said({"role": "assistant", "content": ""})
     answer: Answer | None = None
+    called = False
     try:
         async with aclosing(parts):
             part = first
             while part is not None:
                 if part.text:
-                    yield _event(render.chunk(answer_id, created, asked.question.model, {"content": part.text}, None))
+                    yield said({"content": part.text})
+                # those who follow another process hear of calls in the end
+                pieces = part.calls or (pieces_of(part.answer.calls) if part.answer and not called else ())
+                if pieces:
+                    called = True
+                    yield said({"tool_calls": render.called(pieces)})
                 answer = part.answer or answer
                 part = await anext(parts, None)
     except RyorinError as failure:

@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ryorin.contexts.answers.queries import AnswerQuestion, CacheOptions, ChatMessage, GroundingOptions, SamplingOptions
+from ryorin.contexts.answers.queries import (
+    AnswerQuestion,
+    CacheOptions,
+    ChatMessage,
+    GroundingOptions,
+    Role,
+    SamplingOptions,
+)
+from ryorin.contexts.answers.tools import AnswerForm, Tool, ToolCall, ToolUse
 from ryorin.kernel.errors import InvalidInput
 
 Temperature = Annotated[float, Meta(ge=0, le=2)]
@@ -22,11 +30,73 @@ class TextPart(Struct):
     text: str = ""
 
 
+class CalledFunction(Struct):
+    """What the assistant wanted called, its arguments as JSON text."""
+
+    name: str
+    arguments: str
+
+
+class CalledTool(Struct):
+    """A call that the assistant asked for in an earlier turn."""
+
+    id: str
+    function: CalledFunction
+    type: Literal["function"] = "function"
+
+
+class Function(Struct):
+    """A function that may be called; `parameters` is a JSON schema."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class FunctionTool(Struct):
+    """A tool; only functions are known."""
+
+    function: Function
+    type: Literal["function"] = "function"
+
+
+class FunctionName(Struct):
+    """A function by its name."""
+
+    name: str
+
+
+class ChosenTool(Struct):
+    """The tool that must be called."""
+
+    function: FunctionName
+    type: Literal["function"] = "function"
+
+
+class JsonSchema(Struct):
+    """The schema that an answer must have."""
+
+    name: str
+    schema: dict[str, Any] = {}
+    strict: bool | None = None
+    description: str | None = None
+
+
+class ResponseFormat(Struct):
+    """The form of an answer."""
+
+    type: Literal["text", "json_object", "json_schema"] = "text"
+    json_schema: JsonSchema | None = None
+
+
 class Message(Struct):
     """One turn; `developer` is OpenAI's newer name for `system`."""
 
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[TextPart] | None = None
+    tool_calls: list[CalledTool] | None = None
+    tool_call_id: str | None = None
 
 
 class RyorinOptions(Struct, forbid_unknown_fields=True):
@@ -69,10 +139,12 @@ class ChatBody(Struct):
     stop: str | list[str] | None = None
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     n: int | None = 1
-    tools: Any | UnsetType = UNSET
+    tools: list[FunctionTool] | None = None
+    tool_choice: Literal["none", "auto", "required"] | ChosenTool | None = None
+    parallel_tool_calls: bool | None = None
     functions: Any | UnsetType = UNSET
     logprobs: bool | None = None
-    response_format: dict[str, Any] | None = None
+    response_format: ResponseFormat | None = None
     ryorin: RyorinOptions | None = None
 
 
@@ -113,12 +185,13 @@ def _check_supported(body: ChatBody) -> None:
     """What would change the answer's meaning is refused, what would not is passed over."""
     if body.n not in (None, 1):
         raise InvalidInput(f"n is {body.n}; only one choice can be made")
-    if body.tools not in (UNSET, None, []) or body.functions not in (UNSET, None, []):
-        raise InvalidInput("tools are not supported yet; leave them out")
+    if body.functions not in (UNSET, None, []):
+        raise InvalidInput("functions are a form that OpenAI gave up; send them as tools")
     if body.logprobs:
         raise InvalidInput("logprobs are not supported; leave them out")
-    if body.response_format and body.response_format.get("type") not in (None, "text"):
-        raise InvalidInput("response_format is not supported yet; only text answers can be given")
+    form = body.response_format
+    if form is not None and form.type == "json_schema" and form.json_schema is None:
+        raise InvalidInput("response_format of type json_schema needs json_schema")
 
 
 def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
@@ -156,7 +229,31 @@ def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
             options.ttl_seconds,
             options.semantic,
         ),
+        tools=_tools(body),
+        form=_form(body.response_format),
     )
+
+
+def _tools(body: ChatBody) -> ToolUse | None:
+    if not body.tools:
+        if body.tool_choice not in (None, "none", "auto"):
+            raise InvalidInput("tool_choice wants a tool called, but there are no tools")
+        return None
+    tools = tuple(
+        Tool(one.function.name, one.function.description or "", one.function.parameters or {}, one.function.strict)
+        for one in body.tools
+    )
+    choice = body.tool_choice
+    wanted = choice.function.name if isinstance(choice, ChosenTool) else choice or "auto"
+    return ToolUse(tools, wanted, body.parallel_tool_calls)
+
+
+def _form(wanted: ResponseFormat | None) -> AnswerForm | None:
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.json_schema is None:
+        return AnswerForm()
+    return AnswerForm(wanted.json_schema.schema, wanted.json_schema.name, wanted.json_schema.strict)
 
 
 def split_model(model: str, default_model: str) -> tuple[str, str | None]:
@@ -168,12 +265,13 @@ def split_model(model: str, default_model: str) -> tuple[str, str | None]:
 
 
 def _message(message: Message) -> ChatMessage:
-    if message.role in ("tool", "function"):
-        raise InvalidInput(f"messages of role {message.role!r} are not supported yet")
+    if message.role == "tool" and not message.tool_call_id:
+        raise InvalidInput("a message of role 'tool' needs the tool_call_id that it answers")
     content = message.content or ""
     if not isinstance(content, str):
         if any(part.type != "text" for part in content):
             raise InvalidInput("only text can be answered; leave pictures and sound out")
         content = "".join(part.text for part in content)
-    role = "system" if message.role == "developer" else message.role
-    return ChatMessage(role, content)  # type: ignore[arg-type]  # the two others were refused above
+    role: Role = "system" if message.role == "developer" else message.role
+    calls = tuple(ToolCall(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ())
+    return ChatMessage(role, content, calls, message.tool_call_id if role == "tool" else None)

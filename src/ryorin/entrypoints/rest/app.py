@@ -15,7 +15,17 @@ from starlette.routing import BaseRoute
 
 import ryorin
 from ryorin.entrypoints.problems import SERVER_ERROR, problem, status_of
-from ryorin.entrypoints.rest import administration, answers, cache, collections, commands, documents, health, search
+from ryorin.entrypoints.rest import (
+    administration,
+    answers,
+    cache,
+    collections,
+    commands,
+    documents,
+    gateway,
+    health,
+    search,
+)
 from ryorin.entrypoints.rest.schemas import Problem
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.errors import RyorinError
@@ -45,7 +55,7 @@ def build_api(
         responses=ERRORS,
     )
     app.state.services = services
-    for module in (collections, documents, search, answers, cache, commands, administration, health):
+    for module in (collections, documents, search, answers, cache, gateway, commands, administration, health):
         app.include_router(module.router)
     app.include_router(search.expansion_router)
     # first, for they are asked most and every route before them is compared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -33,16 +33,20 @@ class CacheLedger(Protocol):
         ...
 
 
-class CacheQueries:
-    """One method per query; `prices` are those of models by alias."""
+Prices = Callable[[OrgId], Awaitable[Mapping[str, Price]]]
 
-    def __init__(self, ledger: CacheLedger, prices: Mapping[str, Price]) -> None:
+
+class CacheQueries:
+    """One method per query; `prices` are those of an organisation's models by alias."""
+
+    def __init__(self, ledger: CacheLedger, prices: Prices) -> None:
         self._ledger = ledger
         self._prices = prices
 
     async def report(self, query: GetCacheReport, actor: Actor) -> CacheReport:
         found = await self._ledger.uses(actor.org_id, query.days)
-        uses = tuple(replace(use, usd=round(self._prices.get(use.model, Price()).of(use.usage), 6)) for use in found)
+        prices = await self._prices(actor.org_id)
+        uses = tuple(replace(use, usd=round(prices.get(use.model, Price()).of(use.usage), 6)) for use in found)
         saved = [use for use in uses if use.layer not in SPENT]
         spent = [use for use in uses if use.layer in SPENT]
         return CacheReport(

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol
 
 from ryorin.contexts.answers.provenance import AnswerUse, Provenance, ProvenanceView
-from ryorin.contexts.answers.queries import Answer, AnswerQuestion, ChatMessage, SamplingOptions, Usage
+from ryorin.contexts.answers.queries import Answer, AnswerQuestion, ChatMessage, ModelView, SamplingOptions, Usage
 from ryorin.contexts.answers.selection import Selection
+from ryorin.contexts.answers.tools import AnswerForm, ToolCallPiece, ToolUse
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, OrgId
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A model call; `timeout_seconds` bounds all of it, `json_schema` the form of what may be said.
+    """A model call; `timeout_seconds` bounds all of it, `form` what may be said.
 
     `whole`: nobody wants pieces, so it may come in one.
     """
@@ -24,8 +25,18 @@ class ChatRequest:
     messages: tuple[ChatMessage, ...]
     sampling: SamplingOptions
     timeout_seconds: float = 120.0
-    json_schema: Mapping[str, object] | None = None
+    form: AnswerForm | None = None
     whole: bool = False
+    tools: ToolUse | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Who answers a call, under which alias, and once it is known what it costs (USD)."""
+
+    deployment: str
+    alias: str
+    usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,8 @@ class ChatDelta:
     text: str
     finish_reason: str | None = None
     usage: Usage | None = None
+    calls: tuple[ToolCallPiece, ...] = ()
+    served: Served | None = None
 
 
 class ChatModel(Protocol):
@@ -56,6 +69,18 @@ class ChatModel(Protocol):
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, possibly estimated."""
+        ...
+
+
+class ChatModels(Protocol):
+    """Models by alias, as an actor may use them."""
+
+    async def find(self, actor: Actor, alias: str) -> ChatModel | None:
+        """The model; None when there is none of that alias."""
+        ...
+
+    async def aliases(self, actor: Actor) -> Sequence[ModelView]:
+        """All there are."""
         ...
 
 

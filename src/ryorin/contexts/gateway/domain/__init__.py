@@ -1,0 +1,1 @@
+"""Aggregates and arithmetic of the gateway; pure."""

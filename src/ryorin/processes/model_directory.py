@@ -1,0 +1,117 @@
+"""Which models an actor may use: those that its organisation registered, and before those nobody did, the server's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ryorin.contexts.answers.module import ChatModel
+from ryorin.contexts.answers.queries import ListModels, ModelView
+from ryorin.contexts.gateway.catalogue import ORGANISATION, Catalogue, Deployment, PriceTable
+from ryorin.contexts.gateway.module import Catalogues, Spending
+from ryorin.kernel.bounded import Remembered
+from ryorin.kernel.breaker import CircuitBreaker
+from ryorin.kernel.errors import Unavailable
+from ryorin.kernel.messages import Actor, OrgId
+from ryorin.kernel.ports import Clock, Telemetry
+from ryorin.processes.make_answer import EXTRACTIVE
+from ryorin.processes.model_calls import Meter, Route, RoutedModel
+from ryorin.processes.model_lanes import Lane, LaneState
+
+# failures in a row after which a deployment is left alone, and for how long (seconds)
+FAILURES, PAUSE_SECONDS = 5, 15.0
+MAX_LANES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A model of the server's own settings; `kind` is what lists show."""
+
+    deployment: Deployment
+    model: ChatModel
+    kind: str
+    owned_by: str
+
+
+class ModelDirectory:
+    """The `ChatModels` port; `connect` opens a way to a registered deployment."""
+
+    def __init__(
+        self,
+        catalogues: Catalogues,
+        standing: Sequence[Standing],
+        connect: Callable[[Deployment], ChatModel],
+        spending: Spending,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._catalogues = catalogues
+        self._standing: Mapping[str, Standing] = {one.deployment.alias: one for one in standing}
+        self._connect = connect
+        self._spending = spending
+        self._clock = clock
+        self._telemetry = telemetry
+        # by what it is, so that a deployment that was changed begins anew
+        self._lanes: Remembered[tuple[OrgId | None, Deployment], Lane] = Remembered(MAX_LANES)
+
+    async def find(self, actor: Actor, alias: str) -> ChatModel | None:
+        """The model, with its fallbacks behind it; None when there is none of that alias."""
+        catalogue = await self._catalogue(actor)
+        own = self._route(actor.org_id, catalogue, alias)
+        if own is None:
+            return None
+        behind = dict.fromkeys(name for lane in own.lanes for name in lane.deployment.serves.fallbacks)
+        others = [self._route(actor.org_id, catalogue, name) for name in behind]
+        budgets = [catalogue.budgets[name] for name in (ORGANISATION, actor.principal_id) if name in catalogue.budgets]
+        meter = Meter(actor, budgets, self._spending, self._telemetry)
+        return RoutedModel([own, *(one for one in others if one is not None)], meter)
+
+    async def _catalogue(self, actor: Actor) -> Catalogue:
+        try:
+            return await self._catalogues.of(actor.org_id)
+        except Unavailable:
+            # the server's own models need no database; nobody can say whether there is a budget, and answers
+            # that are kept do not cost anything
+            if not self._standing:
+                raise
+            return Catalogue()
+
+    def _route(self, org_id: OrgId, catalogue: Catalogue, alias: str) -> Route | None:
+        registered = catalogue.models.get(alias)
+        if registered:
+            return Route(alias, [self._lane(org_id, one) for one in registered])
+        standing = self._standing.get(alias)
+        return Route(alias, [self._lane(None, standing.deployment)]) if standing else None
+
+    def _lane(self, org_id: OrgId | None, deployment: Deployment) -> Lane:
+        key = (org_id, deployment)
+        lane = self._lanes.get(key)
+        if lane is None:
+            model = self._standing[deployment.alias].model if org_id is None else self._connect(deployment)
+            lane = Lane(deployment, model, LaneState(CircuitBreaker(self._clock, FAILURES, PAUSE_SECONDS)))
+            self._lanes.put(key, lane)
+        return lane
+
+    async def aliases(self, actor: Actor) -> Sequence[ModelView]:
+        """All there are, the extractive answerer first."""
+        catalogue = await self._catalogue(actor)
+        registered = [
+            ModelView(alias, deployments[0].reached.kind, deployments[0].provider)
+            for alias, deployments in sorted(catalogue.models.items())
+        ]
+        standing = [
+            ModelView(alias, one.kind, one.owned_by)
+            for alias, one in self._standing.items()
+            if alias not in catalogue.models
+        ]
+        return [ModelView(EXTRACTIVE, "extractive", "ryorin"), *standing, *registered]
+
+    async def prices(self, org_id: OrgId) -> Mapping[str, PriceTable]:
+        """What models cost by alias; of several deployments, the first one's."""
+        catalogue = await self._catalogues.of(org_id)
+        standing = {alias: one.deployment.serves.price for alias, one in self._standing.items()}
+        return standing | {alias: deployments[0].serves.price for alias, deployments in catalogue.models.items()}
+
+    async def listed(self, query: ListModels, actor: Actor) -> tuple[ModelView, ...]:
+        """Handler of `ListModels`."""
+        return tuple(await self.aliases(actor))
