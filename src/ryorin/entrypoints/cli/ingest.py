@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,7 @@ IN_FLIGHT = 48
 WAIT_SECONDS = 30.0
 PIECE_BYTES = 1024 * 1024
 DEBOUNCE_MS = 500
-# how often a watch that sees no change looks whether it was interrupted
+# how often a watch that sees no change looks whether it should stop
 LOOK_MS = 1000
 
 
@@ -95,19 +95,34 @@ class FolderIngest:
             self._seen = LogPosition.parse(report.position)
         return report
 
-    async def watch(self) -> AsyncIterator[Report]:
+    async def watch(self) -> AsyncGenerator[Report, None]:
         """A report now and after each change of the folder, until cancelled."""
         yield await self.once()
-        task = asyncio.current_task()
-        noticed = awatch(
-            self._target.root, debounce=DEBOUNCE_MS, recursive=True, rust_timeout=LOOK_MS, yield_on_timeout=True
-        )
-        async for changes in noticed:
-            # one that comes at the same moment as a change can be lost on its way through the watcher
-            if task is not None and task.cancelling():
-                raise asyncio.CancelledError
-            if changes:
+        changed, stop = asyncio.Event(), asyncio.Event()
+        # in a task of its own: on its way through the watcher's task group a cancellation can be lost
+        noticing = asyncio.create_task(self._notice(changed, stop))
+        try:
+            while True:
+                await changed.wait()
+                changed.clear()
+                if noticing.done():
+                    # a folder that cannot be watched any more
+                    noticing.result()
+                    return
                 yield await self.once()
+        finally:
+            stop.set()
+            await asyncio.gather(noticing, return_exceptions=True)
+
+    async def _notice(self, changed: asyncio.Event, stop: asyncio.Event) -> None:
+        """Tell of changes until told to stop, which is noticed within LOOK_MS."""
+        try:
+            async for _ in awatch(
+                self._target.root, debounce=DEBOUNCE_MS, recursive=True, rust_timeout=LOOK_MS, stop_event=stop
+            ):
+                changed.set()
+        finally:
+            changed.set()
 
     async def _files(self) -> list[LocalFile]:
         loop, root = asyncio.get_running_loop(), self._target.root

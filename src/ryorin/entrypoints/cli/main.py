@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -102,8 +103,9 @@ def _add_ingest(cli: typer.Typer, session: Session) -> None:
                 status = _show_report(await runner.once(), session, json)
                 command = WarmAnswers(collection=collection, limit=warm)
                 return max(status, await cache.warmed(services, session, command)) if warm else status
-            async for report in runner.watch():
-                _show_report(report, session, json)
+            async with aclosing(runner.watch()) as reports:
+                async for report in reports:
+                    _show_report(report, session, json)
             return 0
 
         session.run(WORKING, work)
