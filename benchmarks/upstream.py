@@ -20,6 +20,10 @@ import httpx
 
 START_SECONDS = 30.0
 MODEL = "mock"
+# a model of this name and milliseconds waits so long before it answers
+WAITS = "wait-"
+# how long further wordings of a question take
+EXPANSION_SECONDS = 0.2
 
 
 def words(messages: list[dict[str, Any]], pieces: int) -> list[str]:
@@ -48,8 +52,18 @@ class Upstream:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        self._calls += 1
         asked = json.loads(body)
+        if scope["path"].endswith("/expand-query"):
+            await asyncio.sleep(EXPANSION_SECONDS)
+            await _respond(send, {"variants": [f"What about {asked['query']}"]})
+        else:
+            await self._complete(asked, send)
+
+    async def _complete(self, asked: dict[str, Any], send: Any) -> None:
+        self._calls += 1
+        if asked["model"].startswith(WAITS):
+            # this long, whatever the pace of the others
+            await asyncio.sleep(float(asked["model"].removeprefix(WAITS)) / 1000)
         said = words(asked["messages"], self._pieces)
         if not asked.get("stream"):
             await asyncio.sleep(self._seconds * self._pieces)

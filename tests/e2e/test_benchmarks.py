@@ -37,6 +37,8 @@ PROMISED = {
     },
     "move_index": {"queries", "errors", "half_filled", "written"},
     "retrieval_total": {"cold_p50_ms", "cold_p99_ms", "warm_p50_ms", "warm_p99_ms", "ja_expanded_over_alone_low"},
+    "gate": {"banking77_accuracy", "clinc150_accuracy", "clinc150_oos_auroc", "gate_p50_ms"},
+    "parallel": {"total_p50_ms", "over_slowest_p50_ms", "hanging_over_deadline_p95_ms"},
     "freshness_cost": {"invalidation_s", "invalidated", "reads_p99_ratio"},
     "freshness": {"stale_hits", "hits", "kept_of_oracle", "kept_of_ttl_3600"},
     "semantic": {"false_hit_rate_upper", "hit_rate_ratio_to_fixed"},

@@ -20,6 +20,9 @@ FIRST = (
     "put /api/v1/providers/{provider}",
     "put /api/v1/providers/{provider}/models/{alias}",
     "put /api/v1/budgets/{subject}",
+    "put /api/v1/experts/{expert}",
+    # its example wants a version that is there, and the command of the training is waited for
+    "post /api/v1/gate/train",
 )
 LAST = (
     # the answer of an example before
@@ -32,6 +35,7 @@ LAST = (
     "delete /api/v1/providers/{provider}/models/{alias}",
     "delete /api/v1/providers/{provider}",
     "delete /api/v1/budgets/{subject}",
+    "delete /api/v1/experts/{expert}",
     "post /api/v1/keys",
     "delete /api/v1/keys/{prefix}",
 )
@@ -41,6 +45,8 @@ REFUSED = {
     "post /api/v1/commands/{command}/discard": (409,),
     # nothing was answered with another question's answer
     "post /api/v1/cache/semantic/{hit}/feedback": (404,),
+    # no question of that name was routed
+    "post /api/v1/routing/{decision}/feedback": (404,),
     # the key of the example may only read
     "delete /api/v1/keys/{prefix}": (403,),
 }

@@ -193,7 +193,7 @@ async def test_what_the_cache_saves_is_accounted_for(gateway: Gateway) -> None:
     await ask(app, QUESTION, seen(written))
 
     await kept(app, 2)
-    await app.ledger.write()
+    await app.ledgers.cache.write()
     found: CacheReport = await app.services.queries.ask(GetCacheReport(), ADMIN)
 
     # the upstream says 8 tokens in, 8 out
@@ -263,7 +263,7 @@ async def test_popular_questions_are_answered_again_after_a_change(app: App) -> 
     for question, more in questions.items():
         for _ in range(1 + more):
             await ask(app, question)
-    await app.ledger.write()
+    await app.ledgers.cache.write()
     changed = await put(app, "office.md", OFFICE.replace("nine", "ten"))
     receipt = await app.services.commands.send(WarmAnswers(collection="docs", limit=2), ADMIN)
     view = await app.services.queries.ask(GetCommand(id=receipt.record.envelope.id, wait_seconds=60), ADMIN)

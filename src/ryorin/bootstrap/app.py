@@ -32,7 +32,7 @@ from ryorin.adapters.postgres.search_index import PostgresChunkIndex
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.adapters.postgres.stored_chunks import PostgresStoredChunks
 from ryorin.adapters.postgres.vector_indexes import PostgresVectorIndexes
-from ryorin.bootstrap.background import Role, background_work
+from ryorin.bootstrap.background import Ledgers, Role, background_work
 from ryorin.bootstrap.checks import Checks
 from ryorin.bootstrap.figures import Figures
 from ryorin.bootstrap.settings import Settings
@@ -42,6 +42,7 @@ from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
 from ryorin.bootstrap.wiring.retrieval import rerank_stage, retrieval_handlers
+from ryorin.bootstrap.wiring.routing import Routing, build_routing
 from ryorin.bootstrap.wiring.stores import build_stores, shelves
 from ryorin.contexts.answers import module as answers
 from ryorin.contexts.answers.queries import AnswerQuestion
@@ -51,6 +52,7 @@ from ryorin.contexts.knowledge.commands import StoredContent
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.contexts.operations import module as operations
+from ryorin.contexts.routing import module as routing_context
 from ryorin.entrypoints.services import Services, Uploader
 from ryorin.kernel.bus import CommandBus, QueryBus
 from ryorin.kernel.errors import Forbidden, Unavailable
@@ -77,8 +79,9 @@ class App:
     engine: EmbeddingEngine
     keys: PostgresKeyDirectory
     feeder: knowledge.VectorFeeder
-    ledger: PostgresCacheLedger
+    ledgers: Ledgers
     gateway: Gateway
+    routing: Routing
 
 
 @asynccontextmanager
@@ -99,23 +102,17 @@ async def open_app(
         await app.projections.prepare()
         executor = app.services.commands.executor
         await stack.enter_async_context(
-            background_work(
-                base, app.projections, executor, app.feeder, app.ledger, app.gateway.spending, settings, roles
-            )
+            background_work(base, app.projections, executor, app.feeder, app.ledgers, settings, roles)
         )
         # answers are not kept in memory before; without a database it goes on trying
         await base.notifications.listening(LISTEN_SECONDS)
         yield app
 
 
-async def _spent(gateway: Gateway) -> None:
-    with suppress(Unavailable):
-        await gateway.spending.write()
-
-
-async def _written(ledger: PostgresCacheLedger) -> None:
-    with suppress(Unavailable):
-        await ledger.write()
+async def _written(ledgers: Ledgers) -> None:
+    for write in (ledgers.cache.write, ledgers.spending.write, ledgers.decisions.write):
+        with suppress(Unavailable):
+            await write()
 
 
 def _load_engines(settings: Settings, engines: Mapping[str, EmbeddingEngine] | None) -> Mapping[str, EmbeddingEngine]:
@@ -155,19 +152,38 @@ async def _assemble(
     client = await stack.enter_async_context(httpx.AsyncClient())
     rerank = rerank_stage(base, settings, client)
     ports = _write_ports(settings, base, spaces, stores, rerank, blobs, stack)
-    ledger = PostgresCacheLedger(base.pool)
-    stack.push_async_callback(_written, ledger)
     session = model_session()
     stack.push_async_callback(session.close)
+    # the engine itself spreads a batch over threads of its own
+    thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="embed-queries")
+    stack.callback(thread.shutdown, wait=False, cancel_futures=True)
+    embed = _embedding(engine, thread)
+    routing = build_routing(base, engine.model_id, embed)
     gateway = build_gateway(base, settings, session)
-    stack.push_async_callback(_spent, gateway)
+    ledgers = Ledgers(PostgresCacheLedger(base.pool), gateway.spending, routing.decisions)
+    stack.push_async_callback(_written, ledgers)
     buses: list[QueryBus] = []
     check = FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions)
     warmer = WarmAnswersProcess(PostgresPopularQuestions(base.pool), check, lambda: buses[0])
-    executor = _command_executor(base, ports, projections, ledger, warmer)
+    executor = _command_executor(base, ports, projections, ledgers.cache, warmer, routing)
     commands = CommandBus(base.log, executor, base.ids, base.telemetry)
     queries = _query_bus(
-        settings, base, engine, spaces, stores, rerank, client, projections, keys, ledger, gateway, roles, stack
+        settings,
+        base,
+        engine,
+        spaces,
+        stores,
+        rerank,
+        client,
+        projections,
+        keys,
+        ledgers.cache,
+        gateway,
+        routing,
+        embed,
+        thread,
+        roles,
+        stack,
     )
     buses.append(queries)
     backlog = PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id)
@@ -178,12 +194,13 @@ async def _assemble(
         telemetry=base.telemetry,
         authenticate=identity.Authenticator(keys, base.clock, local=identity.is_loopback(settings.host)),
         upload=_uploader(settings, blobs),
+        keep_examples=routing.keep_examples,
         checks=Checks(base, engine, settings).run,
         metrics=Figures(base).render,
         default_model=settings.default_model,
     )
     feeder = knowledge.VectorFeeder(backlog, stores, ports.embedders, ports.chunks, base.telemetry)
-    return App(settings, services, base, projections, engine, keys, feeder, ledger, gateway)
+    return App(settings, services, base, projections, engine, keys, feeder, ledgers, gateway, routing)
 
 
 def _write_ports(
@@ -219,12 +236,14 @@ def _command_executor(
     projections: Projections,
     ledger: PostgresCacheLedger,
     warmer: answers.AnswerWarmer,
+    routing: Routing,
 ) -> CommandExecutor:
     handlers = {
         **answers.command_handlers(ledger, PostgresSemanticStore(base.pool), warmer),
         **knowledge.command_handlers(ports),
         **identity.command_handlers(),
         **gateway_commands(),
+        **routing_context.command_handlers(routing.ports),
         **operations.command_handlers(_operations(base, projections)),
     }
     return CommandExecutor(handlers, base.log, base.transactions, base.clock, base.telemetry, random.random)
@@ -246,12 +265,12 @@ def _query_bus(
     keys: PostgresKeyDirectory,
     ledger: PostgresCacheLedger,
     gateway: Gateway,
+    routing: Routing,
+    embed: Embed,
+    thread: ThreadPoolExecutor,
     roles: frozenset[Role],
     stack: AsyncExitStack,
 ) -> QueryBus:
-    # one thread is enough: the engine itself spreads a batch over its own
-    thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="embed-queries")
-    stack.callback(thread.shutdown, wait=False, cancel_futures=True)
     recall = knowledge.RecallProbe(base.telemetry, settings.retrieval.recall_probe_share, random.random)
     stack.push_async_callback(recall.close)
     ports = knowledge.ReadPorts(
@@ -271,10 +290,11 @@ def _query_bus(
         base,
         settings,
         gateway,
+        routing,
         lambda: buses[0],
         ledger,
         PostgresSemanticStore(base.pool),
-        _embedding(engine, thread),
+        embed,
         shared_answers(settings, base, stack),
         serves=Role.HTTP in roles,
     )
@@ -286,6 +306,7 @@ def _query_bus(
         **identity.query_handlers(keys),
         **operations.query_handlers(_operations(base, projections)),
         **gateway.queries(),
+        **routing_context.query_handlers(routing.ports),
         **retrieval,
         **answering,
     }

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +14,7 @@ from ryorin.adapters.postgres.answer_flights import PostgresAnswerFlights
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
 from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.compaction import Compaction
+from ryorin.adapters.postgres.routing import PostgresDecisions
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.adapters.postgres.spending import PostgresSpending
 from ryorin.bootstrap.settings import Settings
@@ -33,7 +35,7 @@ TIDY_SECONDS = 600.0
 COMPACT_SECONDS = 60.0
 RESTART_SECONDS = 1.0
 CANCEL_AGAIN_SECONDS = 0.5
-QUEUES = ("interactive", "ingest")
+QUEUES = ("interactive", "ingest", "train")
 
 
 class Role(StrEnum):
@@ -44,21 +46,30 @@ class Role(StrEnum):
     PROJECTIONS = "projections"
 
 
+@dataclass(frozen=True, slots=True)
+class Ledgers:
+    """What is noted in memory and written every moment."""
+
+    cache: PostgresCacheLedger
+    spending: PostgresSpending
+    decisions: PostgresDecisions
+
+
 @asynccontextmanager
 async def background_work(
     base: Foundation,
     projections: Projections,
     executor: CommandExecutor,
     feeder: VectorFeeder,
-    ledger: PostgresCacheLedger,
-    spending: PostgresSpending,
+    ledgers: Ledgers,
     settings: Settings,
     roles: frozenset[Role],
 ) -> AsyncIterator[None]:
     """Run the roles' tasks beside the caller; they are cancelled and awaited at the end."""
     jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"notifications": base.notifications.run}
-    jobs["accounting"] = lambda: _repeat(ledger.write, ACCOUNT_SECONDS)
-    jobs["spending"] = lambda: _repeat(spending.write, SPENT_SECONDS)
+    jobs["accounting"] = lambda: _repeat(ledgers.cache.write, ACCOUNT_SECONDS)
+    jobs["decisions"] = lambda: _repeat(ledgers.decisions.write, SPENT_SECONDS)
+    jobs["spending"] = lambda: _repeat(ledgers.spending.write, SPENT_SECONDS)
     if Role.WORKER in roles:
         jobs["worker"] = lambda: base.queue.work(executor.run_queued, QUEUES, settings.worker.concurrency)
         jobs["sweeper"] = lambda: _repeat(base.log.sweep, SWEEP_SECONDS)
@@ -70,7 +81,8 @@ async def background_work(
         cold = cold_answers(settings, base)
         if cold is not None:
             jobs["cooling"] = lambda: _repeat(cold.cool, COOL_SECONDS)
-        jobs["reservations"] = lambda: _repeat(spending.purge, TIDY_SECONDS)
+        jobs["tidying-decisions"] = lambda: _repeat(ledgers.decisions.purge, TIDY_SECONDS)
+        jobs["reservations"] = lambda: _repeat(ledgers.spending.purge, TIDY_SECONDS)
         jobs["tidying-semantic"] = lambda: _repeat(PostgresSemanticStore(base.pool).purge, TIDY_SECONDS)
         jobs["tidying-flights"] = lambda: _repeat(PostgresAnswerFlights(base.pool, base.ids.new).purge, TIDY_SECONDS)
     stopping = asyncio.Event()

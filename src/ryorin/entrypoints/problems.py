@@ -31,6 +31,10 @@ STATUS: Mapping[str, int] = {
     "budget_exceeded": 429,
     "provider_not_found": 404,
     "budget_not_found": 404,
+    "expert_not_found": 404,
+    "gate_not_found": 404,
+    "routing_not_found": 404,
+    "gate_not_better": 409,
     "lease_lost": 503,
     "deadline_exceeded": 504,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ryorin.contexts.knowledge.commands import StoredContent
+from ryorin.contexts.routing.experts import Example
 from ryorin.kernel.bus import CommandBus, QueryBus
 from ryorin.kernel.messages import Actor
 from ryorin.kernel.ports import ReadPositions, Telemetry
@@ -25,6 +26,14 @@ class Uploader(Protocol):
 
     async def __call__(self, actor: Actor, content: AsyncIterator[bytes]) -> StoredContent:
         """Store a stream of bytes; raises Forbidden, or InvalidInput when it is too large."""
+        ...
+
+
+class ExampleKeeper(Protocol):
+    """Stores examples before the command that refers to them."""
+
+    async def __call__(self, actor: Actor, given: Sequence[Example]) -> str:
+        """Their hash; raises Forbidden, or InvalidInput for examples that nothing can be learnt from."""
         ...
 
 
@@ -48,6 +57,7 @@ class Services:
     telemetry: Telemetry
     authenticate: Authenticator
     upload: Uploader
+    keep_examples: ExampleKeeper
     checks: Callable[[], Awaitable[Sequence[Check]]]
     metrics: Callable[[], Awaitable[bytes]]
     default_model: str

@@ -17,6 +17,7 @@ from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, OrgId
 from ryorin.kernel.ports import Telemetry
 from ryorin.processes.answer_layers import AnswerLayers, Asked, CacheRules
+from ryorin.processes.expert_panel import EXPERTS, ExpertPanel
 from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker, Retrieved
 from ryorin.processes.semantic_hits import Considered, SemanticHits
 from ryorin.processes.shared_flights import SharedFlights
@@ -38,7 +39,9 @@ class AnswerQuestionProcess:
         bus: Callable[[], QueryBus],
         telemetry: Telemetry,
         note: Callable[[OrgId, str | None, Answer], None],
+        panel: ExpertPanel,
     ) -> None:
+        self._panel = panel
         self._maker = maker
         self._layers = layers
         self._shared = shared
@@ -69,6 +72,12 @@ class AnswerQuestionProcess:
         self, query: AnswerQuestion, actor: Actor, whole: bool = False
     ) -> AsyncGenerator[AnswerPart, None]:
         """The answer in parts; the last one holds all of it. `whole` spares cutting a cached one up."""
+        if query.model == EXPERTS:
+            # each of them is asked through the cache, and counted there
+            async with aclosing(self._panel.stream(query, actor)) as parts:
+                async for part in parts:
+                    yield part
+            return
         if not query.use_cache:
             async with aclosing(self._made_for_one(query, actor, whole)) as parts:
                 async for part in parts:

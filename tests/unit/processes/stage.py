@@ -40,6 +40,7 @@ from ryorin.kernel.messages import Actor, OrgId, Scope
 from ryorin.processes.answer_layers import AnswerLayers, CacheDefaults
 from ryorin.processes.answer_question import AnswerQuestionProcess
 from ryorin.processes.expand_query import ExpandQueryProcess
+from ryorin.processes.expert_panel import ExpertPanel
 from ryorin.processes.freshness_check import FreshnessCheck
 from ryorin.processes.make_answer import AnswerMaker
 from ryorin.processes.retrieve_context import RetrieveContextProcess
@@ -199,6 +200,10 @@ class Perch:
         return [ModelView(alias, "parrot", "tests") for alias in ("extractive", *self.models)]
 
 
+async def _letters_of(texts: Sequence[str]) -> NDArray[np.float32]:
+    return await letters(texts, "query")
+
+
 class Stage:
     """Everything that answers, wired on memory."""
 
@@ -228,6 +233,7 @@ class Stage:
             lambda: self.bus,
             self.telemetry,
             self._note,
+            ExpertPanel(maker, lambda: self.bus, _letters_of),
         )
         expansion = ExpandQueryProcess((), MemoryExpansions(), self.telemetry)
         retrieval = RetrieveContextProcess(expansion, lambda: self.bus, deadline_seconds=0.0)

@@ -20,6 +20,7 @@ from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.bootstrap.settings import MEGABYTE, Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.bootstrap.wiring.gateway import Gateway
+from ryorin.bootstrap.wiring.routing import Routing
 from ryorin.contexts.answers.accounting import Price
 from ryorin.contexts.answers.module import (
     ExtractiveAnswerer,
@@ -28,7 +29,7 @@ from ryorin.contexts.answers.module import (
     query_handlers,
 )
 from ryorin.contexts.answers.provenance import GetProvenance, ListAnswersUsing
-from ryorin.contexts.answers.queries import AnswerQuestion, ListModels
+from ryorin.contexts.answers.queries import AnswerQuestion, ListModels, ModelView
 from ryorin.contexts.knowledge.module import analyse, split_sentences
 from ryorin.kernel.breaker import CircuitBreaker
 from ryorin.kernel.bus import QueryBus
@@ -36,6 +37,7 @@ from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Actor, OrgId, Query
 from ryorin.processes.answer_layers import AnswerLayers, CacheDefaults
 from ryorin.processes.answer_question import AnswerQuestionProcess
+from ryorin.processes.expert_panel import EXPERTS, ExpertPanel
 from ryorin.processes.freshness_check import FreshnessCheck
 from ryorin.processes.keep_answers_fresh import FOLLOWED
 from ryorin.processes.make_answer import AnswerMaker
@@ -82,6 +84,7 @@ def answer_handlers(
     base: Foundation,
     settings: Settings,
     gateway: Gateway,
+    routing: Routing,
     bus: Callable[[], QueryBus],
     ledger: PostgresCacheLedger,
     semantic: PostgresSemanticStore,
@@ -121,8 +124,9 @@ def answer_handlers(
         shared,
     )
     paraphrases = SemanticHits(semantic, embed, analyse, base.ids, random.random)
+    panel = ExpertPanel(maker, bus, routing.ports.vectors.embed)
     process = AnswerQuestionProcess(
-        maker, layers, SharedFlights(flights), paraphrases, bus, base.telemetry, ledger.note
+        maker, layers, SharedFlights(flights), paraphrases, bus, base.telemetry, ledger.note, panel
     )
     provenance = ProvenanceQueries(PostgresAnswerLedger(base.pool))
 
@@ -131,9 +135,14 @@ def answer_handlers(
             alias: Price(table.input, table.output) for alias, table in (await gateway.directory.prices(org_id)).items()
         }
 
+    async def list_models(query: ListModels, actor: Actor) -> tuple[ModelView, ...]:
+        views = await gateway.directory.listed(query, actor)
+        known = await routing.ports.routings.experts(actor.org_id)
+        return (*views, ModelView(EXPERTS, "experts", "ryorin")) if known else views
+
     handlers: dict[type[Query[Any]], Callable[[Any, Actor], Any]] = {
         AnswerQuestion: process.answer,
-        ListModels: gateway.directory.listed,
+        ListModels: list_models,
         GetProvenance: provenance.provenance,
         ListAnswersUsing: provenance.using,
         **query_handlers(ledger, prices, semantic, settings.cache.semantic_bound),

@@ -25,6 +25,8 @@ from ryorin.contexts.identity import events as identity_events
 from ryorin.contexts.knowledge import commands as knowledge_commands
 from ryorin.contexts.knowledge import events as knowledge_events
 from ryorin.contexts.operations import commands as operations_commands
+from ryorin.contexts.routing import commands as routing_commands
+from ryorin.contexts.routing import events as routing_events
 from ryorin.kernel.codec import command_registry, event_registry
 
 
@@ -49,9 +51,20 @@ def build_foundation(pool: Pool) -> Foundation:
     """Connect the spine on an open pool."""
     events_known, commands_known = event_registry(), command_registry()
     events_known.register(
-        *knowledge_events.EVENTS, *identity_events.EVENTS, *answers_events.EVENTS, *gateway_events.EVENTS
+        *knowledge_events.EVENTS,
+        *identity_events.EVENTS,
+        *answers_events.EVENTS,
+        *gateway_events.EVENTS,
+        *routing_events.EVENTS,
     )
-    for commands in (knowledge_commands, identity_commands, operations_commands, answers_commands, gateway_commands):
+    for commands in (
+        knowledge_commands,
+        identity_commands,
+        operations_commands,
+        answers_commands,
+        gateway_commands,
+        routing_commands,
+    ):
         commands_known.register(*commands.COMMANDS)
     notifications = Notifications(
         pool.url,

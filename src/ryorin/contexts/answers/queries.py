@@ -13,6 +13,9 @@ from ryorin.kernel.messages import Query, Scope
 Role = Literal["system", "user", "assistant", "tool"]
 CacheLayer = Literal["l1", "shared", "l2", "revalidated", "semantic", "stale", "miss", "bypass"]
 Freshness = Literal["strict", "bounded", "ttl"]
+Fusion = Literal["best", "vote", "synthesis"]
+MAX_EXPERTS = 8
+MAX_PANEL_SECONDS = 120
 MAX_MESSAGES = 200
 MAX_MESSAGE_CHARACTERS = 200_000
 MAX_OUTPUT_TOKENS = 32_768
@@ -125,6 +128,65 @@ class SemanticMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class PanelOptions:
+    """How experts answer: how many of them, how their drafts become one, and all within `deadline_seconds`.
+
+    `model` writes the answer of a synthesis; None: that of the first expert that has one.
+    """
+
+    top_k: int = 1
+    fusion: Fusion = "best"
+    deadline_seconds: float = 30.0
+    model: str | None = None
+
+    def validate(self) -> None:
+        """Raise InvalidInput for numbers out of their bounds."""
+        if not 1 <= self.top_k <= MAX_EXPERTS:
+            raise InvalidInput(f"experts.top_k is {self.top_k}; it must be 1-{MAX_EXPERTS}")
+        if not 0 < self.deadline_seconds <= MAX_PANEL_SECONDS:
+            raise InvalidInput(
+                f"experts.deadline_seconds is {self.deadline_seconds:g}; it must be 0-{MAX_PANEL_SECONDS}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class DraftReport:
+    """What came of one expert: `outcome` is answered, or the code of its failure."""
+
+    expert: str
+    collection: str | None
+    weight: float
+    outcome: str
+    milliseconds: float
+    cache: CacheLayer | None
+    usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class PanelReport:
+    """Who answered and why: the gate's weights, whether anybody was for it, and what came of those who were asked.
+
+    `decision` names the routing in feedback.
+    """
+
+    decision: str
+    version: int | None
+    weights: Mapping[str, float]
+    in_scope: float
+    out_of_scope: bool
+    fusion: str
+    drafts: tuple[DraftReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Something on the way to an answer is done: routed, retrieved, or an expert by name."""
+
+    stage: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer. `stages` are milliseconds; `age_seconds` counts from its making when cached.
 
@@ -149,6 +211,7 @@ class Answer:
     calls: tuple[ToolCall, ...] = ()
     served_by: str = ""
     usd: float = 0.0
+    panel: PanelReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +225,7 @@ class AnswerPart:
     answer: Answer | None = None
     restarted: bool = False
     calls: tuple[ToolCallPiece, ...] = ()
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +244,7 @@ class AnswerQuestion(Query[Answer]):
     cache: CacheOptions = field(default_factory=CacheOptions)
     tools: ToolUse | None = None
     form: AnswerForm | None = None
+    panel: PanelOptions | None = None
 
     def needs(self) -> tuple[Scope, ...]:
         """An answer from documents, cached or not, is for who may read them."""
@@ -197,6 +262,8 @@ class AnswerQuestion(Query[Answer]):
             self.tools.validate()
         if self.form is not None:
             self.form.validate()
+        if self.panel is not None:
+            self.panel.validate()
 
     @property
     def question(self) -> str:

@@ -14,7 +14,7 @@ from ryorin.kernel.messages import Command, Result, Scope
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}")
 # the answerer from documents and everything in a collection's path have these names already
-RESERVED = frozenset({"extractive", "collection"})
+RESERVED = frozenset({"extractive", "experts", "collection"})
 SECRET = re.compile(r"env:RYORIN_SECRET_[A-Z0-9_]{1,100}|file:[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MAX_TOKENS = 100_000_000
 MAX_PRICE_USD = 1_000_000.0

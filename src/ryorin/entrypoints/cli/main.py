@@ -12,7 +12,17 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from ryorin.contexts.answers.commands import WarmAnswers
-from ryorin.entrypoints.cli import cache, collections, commands_of_commands, demo, gateway, keys, projections, questions
+from ryorin.entrypoints.cli import (
+    cache,
+    collections,
+    commands_of_commands,
+    demo,
+    experts,
+    gateway,
+    keys,
+    projections,
+    questions,
+)
 from ryorin.entrypoints.cli.ingest import FolderIngest, Report, Target
 from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
 from ryorin.entrypoints.problems import FAILURE
@@ -44,6 +54,7 @@ def build_cli(session: Session, serve: Serve) -> typer.Typer:
     cli.add_typer(cache.build(session), name="cache")
     cli.add_typer(keys.build(session), name="keys")
     gateway.add(cli, session)
+    cli.add_typer(experts.build(session), name="experts")
     return cli
 
 

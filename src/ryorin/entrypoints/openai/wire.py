@@ -12,6 +12,7 @@ from ryorin.contexts.answers.queries import (
     CacheOptions,
     ChatMessage,
     GroundingOptions,
+    PanelOptions,
     Role,
     SamplingOptions,
 )
@@ -99,6 +100,15 @@ class Message(Struct):
     tool_call_id: str | None = None
 
 
+class ExpertsOptions(Struct, forbid_unknown_fields=True):
+    """How experts answer (model `experts`)."""
+
+    top_k: int = 1
+    fusion: Literal["best", "vote", "synthesis"] = "best"
+    deadline_seconds: float = 30.0
+    model: str | None = None
+
+
 class RyorinOptions(Struct, forbid_unknown_fields=True):
     """What Ryorin adds to the request."""
 
@@ -115,6 +125,7 @@ class RyorinOptions(Struct, forbid_unknown_fields=True):
     stale_while_revalidate_seconds: float | None = None
     ttl_seconds: float | None = None
     semantic: bool | None = None
+    experts: ExpertsOptions | None = None
     consistency_token: str | None = None
     wait_seconds: Annotated[float, Meta(ge=0, le=60)] = 10.0
 
@@ -229,9 +240,16 @@ def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
             options.ttl_seconds,
             options.semantic,
         ),
+        panel=_panel(options.experts),
         tools=_tools(body),
         form=_form(body.response_format),
     )
+
+
+def _panel(wanted: ExpertsOptions | None) -> PanelOptions | None:
+    if wanted is None:
+        return None
+    return PanelOptions(wanted.top_k, wanted.fusion, wanted.deadline_seconds, wanted.model)
 
 
 def _tools(body: ChatBody) -> ToolUse | None:

@@ -24,6 +24,7 @@ from ryorin.entrypoints.rest import (
     documents,
     gateway,
     health,
+    routing,
     search,
 )
 from ryorin.entrypoints.rest.schemas import Problem
@@ -55,7 +56,7 @@ def build_api(
         responses=ERRORS,
     )
     app.state.services = services
-    for module in (collections, documents, search, answers, cache, gateway, commands, administration, health):
+    for module in (collections, documents, search, answers, cache, gateway, routing, commands, administration, health):
         app.include_router(module.router)
     app.include_router(search.expansion_router)
     # first, for they are asked most and every route before them is compared

@@ -1,0 +1,1 @@
+"""Routing: experts, and the gating network that says which of them a question is for."""

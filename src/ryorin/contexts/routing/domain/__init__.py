@@ -1,0 +1,1 @@
+"""Aggregates of routing and the gating network; pure."""
