@@ -17,7 +17,12 @@ from ryorin.contexts.identity.module import check_exposure
 from ryorin.entrypoints.openai.description import add_description
 from ryorin.entrypoints.openai.routes import routes as openai_routes
 from ryorin.entrypoints.rest.app import build_api
+from ryorin.entrypoints.websocket.live_answers import LiveAnswers
+from ryorin.entrypoints.websocket.routes import routes as websocket_routes
 from ryorin.kernel.errors import InvalidInput
+
+# of a WebSocket: as much as a chat completion's body may have
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 
 
 class _Server(uvicorn.Server):
@@ -78,12 +83,25 @@ def _listen(settings: Settings) -> socket.socket:
 
 async def _serve_http(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
     check_exposure(app.settings.host, keys_exist=await app.keys.any_usable())
-    api = build_api(app.services, openai_routes(app.services), add_description)
-    config = uvicorn.Config(api, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=10)
+    live = LiveAnswers()
+    extra = [*openai_routes(app.services), *websocket_routes(app.services, live)]
+    api = build_api(app.services, extra, add_description)
+    config = uvicorn.Config(
+        api,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=10,
+        # half the memory of the others, measured by make bench-sockets; compression would double it
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=MAX_MESSAGE_BYTES,
+    )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     stopping.cancel()
+    await live.close()
     await serving

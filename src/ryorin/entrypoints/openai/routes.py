@@ -25,7 +25,7 @@ from ryorin.entrypoints.openai import render, wire
 from ryorin.entrypoints.problems import status_of
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.bus import QueryBus
-from ryorin.kernel.consistency import EVENTUAL, Consistency
+from ryorin.kernel.consistency import Consistency
 from ryorin.kernel.errors import InvalidInput, RyorinError
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor
@@ -73,7 +73,7 @@ class ChatEndpoints:
             self._decoded[body] = known
         if token:
             demand = Consistency(LogPosition.parse(token), known.demand.wait_seconds)
-            return replace(known, question=_strict(known.question), demand=demand)
+            return replace(known, question=wire.strict(known.question), demand=demand)
         return known
 
     def _render(self, answer: Answer) -> bytes:
@@ -164,19 +164,9 @@ async def _body(request: Request) -> bytes:
 
 
 def _asked(body: wire.ChatBody, default_model: str) -> _Asked:
-    options = body.ryorin
-    question, demand = wire.to_question(body, default_model), EVENTUAL
-    if options is not None and options.consistency_token:
-        question = _strict(question)
-        demand = Consistency(LogPosition.parse(options.consistency_token), options.wait_seconds)
+    question, demand = wire.to_asked(body, default_model)
     usage = body.stream_options is not None and body.stream_options.include_usage
     return _Asked(question, demand, bool(body.stream), usage)
-
-
-def _strict(question: AnswerQuestion) -> AnswerQuestion:
-    """What carries a token must see that write, whatever else would do."""
-    kept = replace(question.cache, freshness="strict", stale_while_revalidate_seconds=0.0)
-    return replace(question, cache=kept)
 
 
 async def _events(

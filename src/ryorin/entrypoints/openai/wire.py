@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -17,7 +18,9 @@ from ryorin.contexts.answers.queries import (
     SamplingOptions,
 )
 from ryorin.contexts.answers.tools import AnswerForm, Tool, ToolCall, ToolUse
+from ryorin.kernel.consistency import EVENTUAL, Consistency
 from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.events import LogPosition
 
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -244,6 +247,20 @@ def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
         tools=_tools(body),
         form=_form(body.response_format),
     )
+
+
+def to_asked(body: ChatBody, default_model: str) -> tuple[AnswerQuestion, Consistency]:
+    """The question behind a request, and what it demands to see."""
+    question, options = to_question(body, default_model), body.ryorin
+    if options is None or not options.consistency_token:
+        return question, EVENTUAL
+    return strict(question), Consistency(LogPosition.parse(options.consistency_token), options.wait_seconds)
+
+
+def strict(question: AnswerQuestion) -> AnswerQuestion:
+    """What carries a token must see that write, whatever else would do."""
+    kept = replace(question.cache, freshness="strict", stale_while_revalidate_seconds=0.0)
+    return replace(question, cache=kept)
 
 
 def _panel(wanted: ExpertsOptions | None) -> PanelOptions | None:
