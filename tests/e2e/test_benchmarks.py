@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 NO_DATA = 3
-NEVER = ("token_missed", "underfilled", "errors", "half_filled", "stale_hits", "leaked_hits")
+NEVER = ("token_missed", "underfilled", "errors", "half_filled", "stale_hits", "leaked_hits", "dropped")
 PROMISED = {
     "retrieval": {"p50_ms", "p95_ms", "recall_at_10", "p50_ratio_to_raw", "p50_ms_1v", "p50_ms_4v"},
     "quality": {
@@ -38,6 +38,7 @@ PROMISED = {
     "move_index": {"queries", "errors", "half_filled", "written"},
     "retrieval_total": {"cold_p50_ms", "cold_p99_ms", "warm_p50_ms", "warm_p99_ms", "ja_expanded_over_alone_low"},
     "gate": {"banking77_accuracy", "clinc150_accuracy", "clinc150_oos_auroc", "gate_p50_ms"},
+    "sockets": {"connections", "dropped", "server_rss_mb", "kib_per_connection", "inter_token_p95_ms"},
     "parallel": {"total_p50_ms", "over_slowest_p50_ms", "hanging_over_deadline_p95_ms"},
     "freshness_cost": {"invalidation_s", "invalidated", "reads_p99_ratio"},
     "freshness": {"stale_hits", "hits", "kept_of_oracle", "kept_of_ttl_3600"},
