@@ -166,3 +166,79 @@ def test_an_answer_is_parsed_into_the_callers_own_type(client: openai.OpenAI) ->
     )
 
     assert isinstance(answer.choices[0].message.parsed, Place)
+
+
+def test_a_response_says_what_a_completion_says(client: openai.OpenAI) -> None:
+    answer = client.responses.create(
+        model="extractive/collection/docs", input="When does the Tokyo office open?", instructions="Be brief."
+    )
+
+    assert "opens at nine" in answer.output_text
+    assert answer.status == "completed"
+    assert answer.model_extra["ryorin"]["citations"][0]["document"] == "office.md"  # type: ignore[index]
+
+
+def test_a_response_streams_its_text_and_ends_with_the_whole(client: openai.OpenAI) -> None:
+    with client.responses.stream(model="smollm2", input="Say hello.", max_output_tokens=12, temperature=0) as stream:
+        kinds = [event.type for event in stream]
+        whole = stream.get_final_response()
+
+    assert kinds[0] == "response.created"
+    assert kinds[-1] == "response.completed"
+    assert "response.output_text.delta" in kinds
+    assert whole.output_text
+    assert whole.usage is not None
+    assert whole.usage.output_tokens > 0
+
+
+def test_a_response_calls_a_function_and_hears_what_came_of_it(client: openai.OpenAI) -> None:
+    tool = {"type": "function", **WEATHER["function"]}  # type: ignore[dict-item]
+    asked: list = [{"role": "user", "content": "How is the weather in Paris?"}]  # type: ignore[type-arg]
+    first = client.responses.create(
+        model="smollm2",
+        input=asked,
+        tools=[tool],  # type: ignore[list-item]
+        tool_choice={"type": "function", "name": "get_weather"},
+        temperature=0,
+        max_output_tokens=60,
+    )
+    (call,) = [item for item in first.output if item.type == "function_call"]
+    assert json.loads(call.arguments).keys() == {"city"}
+
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "Sunny"}
+    second = client.responses.create(
+        model="smollm2", input=[*asked, call.to_dict(), result], max_output_tokens=30, temperature=0
+    )
+    assert second.output_text
+
+
+def test_what_responses_cannot_do_is_said(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="responses are not stored"):
+        client.responses.create(model="smollm2", input="Go on.", previous_response_id="resp_1")
+    with pytest.raises(openai.BadRequestError, match="only functions are"):
+        client.responses.create(model="smollm2", input="Search.", tools=[{"type": "web_search"}])
+
+
+def test_texts_are_ordered_by_how_well_they_answer(server: ServerProcess) -> None:
+    documents = [
+        "Coffee is free.",
+        "図書館は月曜日に休館します。",
+        {"text": "The Tokyo office opens at nine in the morning."},
+        "Tokyo has many offices.",
+    ]
+    body = {"query": "When does the Tokyo office open?", "documents": documents, "return_documents": True}
+    response = httpx.post(f"{server.base_url}/v1/rerank", json=body, timeout=60)
+
+    results = response.json()["results"]
+    assert results[0]["index"] == 2
+    assert results[0]["document"]["text"].startswith("The Tokyo office opens")
+    scores = [result["relevance_score"] for result in results]
+    assert scores == sorted(scores, reverse=True)
+    assert len(results) == 4
+    assert all(0 <= score <= 1 for score in scores)
+
+    japanese = {**body, "query": "図書館の休館日は？", "top_n": 1}
+    assert [one["index"] for one in httpx.post(f"{server.base_url}/v1/rerank", json=japanese).json()["results"]] == [1]
+    for wrong in ({"documents": []}, {"query": " "}, {"top_n": 0}, {"model": "nobody"}, {"documents": 3}):
+        refused = httpx.post(f"{server.base_url}/v1/rerank", json={**body, **wrong})
+        assert refused.status_code == 400, wrong

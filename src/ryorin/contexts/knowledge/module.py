@@ -13,6 +13,7 @@ from ryorin.contexts.knowledge.domain.lexical import analyse
 from ryorin.contexts.knowledge.domain.relevance import RelevanceModel
 from ryorin.contexts.knowledge.domain.sentences import split_sentences
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
+from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.contexts.knowledge.read.document_queries import DocumentQueries
 from ryorin.contexts.knowledge.read.embed_texts import EmbedTextsHandler
 from ryorin.contexts.knowledge.read.ports import ChunkIndex, DocumentReadModel
@@ -20,6 +21,7 @@ from ryorin.contexts.knowledge.read.projections import DocumentsProjection, Sear
 from ryorin.contexts.knowledge.read.recall_probe import RecallProbe
 from ryorin.contexts.knowledge.read.remembered_queries import RememberedQueries
 from ryorin.contexts.knowledge.read.rerank import FeatureReranker, Judge, RerankStage
+from ryorin.contexts.knowledge.read.rerank_texts import RerankTextsHandler
 from ryorin.contexts.knowledge.read.search_chunks import SearchChunksHandler
 from ryorin.contexts.knowledge.read.similar_documents import SimilarDocuments
 from ryorin.contexts.knowledge.read.stored_vectors import Shelf, StoredVectors
@@ -134,4 +136,5 @@ def query_handlers(ports: ReadPorts) -> Mapping[type[Query[Any]], Callable[[Any,
         queries.FindSimilarDocuments: similar.similar,
         queries.FindMoreLikeThese: similar.more_like_these,
         queries.EmbedTexts: EmbedTextsHandler(ports.engine, ports.executor),
+        queries.RerankTexts: RerankTextsHandler(ports.rerank, ports.spaces[DEFAULT_EMBEDDING], ports.executor),
     }

@@ -346,3 +346,34 @@ class EmbedTexts(Query[Embeddings]):
             raise InvalidInput(f"{len(self.texts)} texts were given; 1-{MAX_EMBED_TEXTS} are allowed")
         if any(not text or len(text) > MAX_EMBED_CHARACTERS or "\x00" in text for text in self.texts):
             raise InvalidInput(f"each text must have 1-{MAX_EMBED_CHARACTERS} characters and no NUL")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedText:
+    """A text by its place among those that were given, and how likely it answers the question (0-1)."""
+
+    index: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerankTexts(Query[tuple[JudgedText, ...]]):
+    """Which of these texts answer a question best? Best first; `by` names a reranker, None the usual one."""
+
+    name: ClassVar[str] = "knowledge.rerank_texts"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+
+    query: str
+    texts: tuple[str, ...]
+    top_n: int | None = None
+    by: str | None = None
+
+    def validate(self) -> None:
+        if not self.query.strip() or len(self.query) > MAX_EMBED_CHARACTERS or "\x00" in self.query:
+            raise InvalidInput(f"the query must have 1-{MAX_EMBED_CHARACTERS} characters and no NUL")
+        if not 1 <= len(self.texts) <= MAX_EMBED_TEXTS:
+            raise InvalidInput(f"{len(self.texts)} documents were given; 1-{MAX_EMBED_TEXTS} are allowed")
+        if any(not text.strip() or len(text) > MAX_EMBED_CHARACTERS or "\x00" in text for text in self.texts):
+            raise InvalidInput(f"each document must have 1-{MAX_EMBED_CHARACTERS} characters and no NUL")
+        if self.top_n is not None and self.top_n < 1:
+            raise InvalidInput(f"top_n is {self.top_n}; it must be 1 or more")

@@ -6,13 +6,20 @@ from typing import Any
 
 import msgspec
 
-from ryorin.entrypoints.openai.wire import ChatBody, EmbeddingsBody
+from ryorin.entrypoints.openai.responses import ResponsesBody
+from ryorin.entrypoints.openai.wire import ChatBody, EmbeddingsBody, RerankBody
 
 _CHAT_EXAMPLE = {
     "model": "extractive/collection/handbook",
     "messages": [{"role": "user", "content": "When does the office open?"}],
 }
 _EMBEDDINGS_EXAMPLE = {"model": "multilingual-e5-small", "input": ["When does the office open?"]}
+_RESPONSE_EXAMPLE = {"model": "extractive/collection/handbook", "input": "When does the office open?"}
+_RERANK_EXAMPLE = {
+    "query": "When does the office open?",
+    "documents": ["Coffee is free.", "The office opens at nine."],
+    "top_n": 1,
+}
 _ERROR = {
     "description": "An error in OpenAI's form",
     "content": {"application/json": {"schema": {"type": "object", "properties": {"error": {"type": "object"}}}}},
@@ -22,7 +29,7 @@ _ERROR = {
 def add_description(api: dict[str, Any]) -> dict[str, Any]:
     """The description of the REST application with the /v1 routes in it."""
     references, components = msgspec.json.schema_components(
-        (ChatBody, EmbeddingsBody), ref_template="#/components/schemas/{name}"
+        (ChatBody, EmbeddingsBody, ResponsesBody, RerankBody), ref_template="#/components/schemas/{name}"
     )
     api["components"]["schemas"] |= components
     api["paths"] |= {
@@ -34,6 +41,12 @@ def add_description(api: dict[str, Any]) -> dict[str, Any]:
         "/v1/embeddings": {
             "post": _operation("Embeddings", "create_embeddings", references[1], _EMBEDDINGS_EXAMPLE, stream=None)
         },
+        "/v1/responses": {
+            "post": _operation(
+                "Response", "create_response", references[2], _RESPONSE_EXAMPLE, stream="text/event-stream"
+            )
+        },
+        "/v1/rerank": {"post": _operation("Rerank", "rerank", references[3], _RERANK_EXAMPLE, stream=None)},
         "/v1/models": {"get": _described("Models", "list_models", stream=None)},
     }
     return api

@@ -20,8 +20,8 @@ from starlette.routing import Route
 from ryorin.contexts.answers.errors import ModelNotFound
 from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, ListModels
 from ryorin.contexts.answers.tools import pieces_of
-from ryorin.contexts.knowledge.queries import EmbedTexts
-from ryorin.entrypoints.openai import render, wire
+from ryorin.contexts.knowledge.queries import EmbedTexts, RerankTexts
+from ryorin.entrypoints.openai import render, responses, wire
 from ryorin.entrypoints.problems import status_of
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.bus import QueryBus
@@ -110,6 +110,38 @@ class ChatEndpoints:
         answer = {"object": "list", "data": data, "model": made.model_id, "usage": counted}
         return Response(render.encode(answer), media_type=JSON)
 
+    async def responses(self, request: Request) -> Response:
+        """POST /v1/responses"""
+        actor = await self._actor(request)
+        body, chat = responses.decode(await _body(request))
+        question, demand = wire.to_asked(chat, self._services.default_model)
+        body.model = body.model or question.model
+        if not body.stream:
+            answer = await self._queries.ask(question, actor, demand)
+            told = responses.response(answer, responses.new_id(), body)
+            return Response(render.encode(told), media_type=JSON, headers=render.headers(answer))
+        parts = self._queries.stream(question, actor, demand)
+        first = await anext(parts, None)
+        headers = {"cache-control": "no-cache"}
+        return StreamingResponse(responses.events(parts, first, body), media_type="text/event-stream", headers=headers)
+
+    async def rerank(self, request: Request) -> Response:
+        """POST /v1/rerank"""
+        actor = await self._actor(request)
+        body = wire.decode_rerank(await _body(request))
+        texts = tuple(one if isinstance(one, str) else one.text for one in body.documents)
+        asked = RerankTexts(query=body.query, texts=texts, top_n=body.top_n, by=body.model or None)
+        results = [
+            {
+                "index": judged.index,
+                "relevance_score": judged.score,
+                **({"document": {"text": texts[judged.index]}} if body.return_documents else {}),
+            }
+            for judged in await self._queries.ask(asked, actor)
+        ]
+        told = {"id": f"rerank-{secrets.token_hex(12)}", "model": body.model or "default", "results": results}
+        return Response(render.encode(told), media_type=JSON)
+
     async def models(self, request: Request) -> Response:
         """GET /v1/models"""
         listed = [_model(view) for view in await self._queries.ask(ListModels(), await self._actor(request))]
@@ -134,7 +166,9 @@ def routes(services: Services) -> list[Route]:
     endpoints = ChatEndpoints(services)
     return [
         Route("/v1/chat/completions", _guarded(endpoints.chat), methods=["POST"]),
+        Route("/v1/responses", _guarded(endpoints.responses), methods=["POST"]),
         Route("/v1/embeddings", _guarded(endpoints.embeddings), methods=["POST"]),
+        Route("/v1/rerank", _guarded(endpoints.rerank), methods=["POST"]),
         Route("/v1/models", _guarded(endpoints.models), methods=["GET"]),
         Route("/v1/models/{model:path}", _guarded(endpoints.model), methods=["GET"]),
     ]

@@ -182,8 +182,34 @@ def decode_chat(body: bytes) -> ChatBody:
         decoded = _chat.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(f"the body is not a chat completion request: {error}") from error
-    _check_supported(decoded)
-    return decoded
+    return checked(decoded)
+
+
+class RerankDocument(Struct):
+    """A text to be judged."""
+
+    text: str
+
+
+class RerankBody(Struct):
+    """A question and texts that may answer it, as Cohere and Jina take them."""
+
+    query: str
+    documents: list[str | RerankDocument]
+    model: str = ""
+    top_n: int | None = None
+    return_documents: bool = False
+
+
+_rerank = msgspec.json.Decoder(RerankBody)
+
+
+def decode_rerank(body: bytes) -> RerankBody:
+    """Decode a rerank request; raises InvalidInput naming the field."""
+    try:
+        return _rerank.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"the body is not a rerank request: {error}") from error
 
 
 def decode_embeddings(body: bytes) -> EmbeddingsBody:
@@ -195,8 +221,8 @@ def decode_embeddings(body: bytes) -> EmbeddingsBody:
         raise InvalidInput(detail) from error
 
 
-def _check_supported(body: ChatBody) -> None:
-    """What would change the answer's meaning is refused, what would not is passed over."""
+def checked(body: ChatBody) -> ChatBody:
+    """The request; what would change the answer's meaning is refused, what would not is passed over."""
     if body.n not in (None, 1):
         raise InvalidInput(f"n is {body.n}; only one choice can be made")
     if body.functions not in (UNSET, None, []):
@@ -206,6 +232,7 @@ def _check_supported(body: ChatBody) -> None:
     form = body.response_format
     if form is not None and form.type == "json_schema" and form.json_schema is None:
         raise InvalidInput("response_format of type json_schema needs json_schema")
+    return body
 
 
 def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
