@@ -23,6 +23,7 @@ from ryorin.adapters.postgres.chunk_store import PostgresChunkStore, PostgresEmb
 from ryorin.adapters.postgres.committed_changes import PostgresCommittedChanges
 from ryorin.adapters.postgres.document_read_model import PostgresDocumentReadModel
 from ryorin.adapters.postgres.embedded import EmbeddedPostgres
+from ryorin.adapters.postgres.files import PostgresFiles
 from ryorin.adapters.postgres.identity import PostgresKeyDirectory
 from ryorin.adapters.postgres.migrate import migrate
 from ryorin.adapters.postgres.pool import Pool
@@ -46,6 +47,7 @@ from ryorin.bootstrap.wiring.routing import Routing, build_routing
 from ryorin.bootstrap.wiring.stores import build_stores, shelves
 from ryorin.contexts.answers import module as answers
 from ryorin.contexts.answers.queries import AnswerQuestion
+from ryorin.contexts.files import module as files
 from ryorin.contexts.identity import module as identity
 from ryorin.contexts.knowledge import module as knowledge
 from ryorin.contexts.knowledge.commands import StoredContent
@@ -243,6 +245,7 @@ def _command_executor(
         **knowledge.command_handlers(ports),
         **identity.command_handlers(),
         **gateway_commands(),
+        **files.command_handlers(),
         **routing_context.command_handlers(routing.ports),
         **operations.command_handlers(_operations(base, projections)),
     }
@@ -306,6 +309,7 @@ def _query_bus(
         **identity.query_handlers(keys),
         **operations.query_handlers(_operations(base, projections)),
         **gateway.queries(),
+        **files.query_handlers(PostgresFiles(base.pool)),
         **routing_context.query_handlers(routing.ports),
         **retrieval,
         **answering,

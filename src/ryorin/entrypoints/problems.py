@@ -32,6 +32,7 @@ STATUS: Mapping[str, int] = {
     "provider_not_found": 404,
     "budget_not_found": 404,
     "expert_not_found": 404,
+    "file_not_found": 404,
     "gate_not_found": 404,
     "routing_not_found": 404,
     "gate_not_better": 409,

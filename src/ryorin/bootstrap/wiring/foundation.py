@@ -18,6 +18,8 @@ from ryorin.adapters.procrastinate.queue import ProcrastinateQueue
 from ryorin.adapters.prometheus.metrics import PrometheusMetrics
 from ryorin.contexts.answers import commands as answers_commands
 from ryorin.contexts.answers import events as answers_events
+from ryorin.contexts.files import commands as files_commands
+from ryorin.contexts.files import events as files_events
 from ryorin.contexts.gateway import commands as gateway_commands
 from ryorin.contexts.gateway import events as gateway_events
 from ryorin.contexts.identity import commands as identity_commands
@@ -56,6 +58,7 @@ def build_foundation(pool: Pool) -> Foundation:
         *answers_events.EVENTS,
         *gateway_events.EVENTS,
         *routing_events.EVENTS,
+        *files_events.EVENTS,
     )
     for commands in (
         knowledge_commands,
@@ -64,6 +67,7 @@ def build_foundation(pool: Pool) -> Foundation:
         answers_commands,
         gateway_commands,
         routing_commands,
+        files_commands,
     ):
         commands_known.register(*commands.COMMANDS)
     notifications = Notifications(

@@ -14,6 +14,8 @@ from ryorin.adapters.postgres.catalogue import PostgresCatalogueRows
 from ryorin.adapters.postgres.changed_chunks import PostgresChangedChunks
 from ryorin.adapters.postgres.document_rows import SCHEMA as DOCUMENTS_SCHEMA
 from ryorin.adapters.postgres.document_rows import PostgresDocumentRows
+from ryorin.adapters.postgres.files import SCHEMA as FILES_SCHEMA
+from ryorin.adapters.postgres.files import PostgresFileRows
 from ryorin.adapters.postgres.identity import SCHEMA as KEYS_SCHEMA
 from ryorin.adapters.postgres.identity import PostgresKeyRows
 from ryorin.adapters.postgres.pool import Connection
@@ -23,6 +25,7 @@ from ryorin.adapters.postgres.routing import PostgresRoutingRows
 from ryorin.adapters.postgres.search_rows import PostgresSearchRows
 from ryorin.adapters.postgres.search_tables import search_schema
 from ryorin.bootstrap.wiring.foundation import Foundation
+from ryorin.contexts.files.module import FilesProjection
 from ryorin.contexts.gateway.module import CatalogueProjection
 from ryorin.contexts.identity.module import KeysProjection
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
@@ -70,6 +73,7 @@ def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -
     model_id = space.model_id
     add(KeysProjection(), KEYS_SCHEMA, PostgresKeyRows, BATCH)
     add(CatalogueProjection(), CATALOGUE_SCHEMA, PostgresCatalogueRows, BATCH)
+    add(FilesProjection(), FILES_SCHEMA, PostgresFileRows, BATCH)
     add(RoutingProjection(), ROUTING_SCHEMA, PostgresRoutingRows, BATCH)
     add(DocumentsProjection(), DOCUMENTS_SCHEMA, PostgresDocumentRows, BATCH)
     add(

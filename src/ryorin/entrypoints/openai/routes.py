@@ -22,6 +22,7 @@ from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion, 
 from ryorin.contexts.answers.tools import pieces_of
 from ryorin.contexts.knowledge.queries import EmbedTexts, RerankTexts
 from ryorin.entrypoints.openai import render, responses, wire
+from ryorin.entrypoints.openai.vector_stores import vector_store_routes
 from ryorin.entrypoints.problems import status_of
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.bus import QueryBus
@@ -59,7 +60,7 @@ class ChatEndpoints:
 
     async def chat(self, request: Request) -> Response:
         """POST /v1/chat/completions"""
-        actor = await self._actor(request)
+        actor = await self.actor_of(request)
         asked = self._decode(await _body(request), request.headers.get("x-ryorin-consistency"))
         if asked.stream:
             return await self._streamed(asked, actor)
@@ -95,7 +96,7 @@ class ChatEndpoints:
 
     async def embeddings(self, request: Request) -> Response:
         """POST /v1/embeddings"""
-        actor = await self._actor(request)
+        actor = await self.actor_of(request)
         body = wire.decode_embeddings(await _body(request))
         texts = (body.input,) if isinstance(body.input, str) else tuple(body.input)
         made = await self._queries.ask(EmbedTexts(texts=texts, kind=body.input_type), actor)
@@ -112,7 +113,7 @@ class ChatEndpoints:
 
     async def responses(self, request: Request) -> Response:
         """POST /v1/responses"""
-        actor = await self._actor(request)
+        actor = await self.actor_of(request)
         body, chat = responses.decode(await _body(request))
         question, demand = wire.to_asked(chat, self._services.default_model)
         body.model = body.model or question.model
@@ -127,7 +128,7 @@ class ChatEndpoints:
 
     async def rerank(self, request: Request) -> Response:
         """POST /v1/rerank"""
-        actor = await self._actor(request)
+        actor = await self.actor_of(request)
         body = wire.decode_rerank(await _body(request))
         texts = tuple(one if isinstance(one, str) else one.text for one in body.documents)
         asked = RerankTexts(query=body.query, texts=texts, top_n=body.top_n, by=body.model or None)
@@ -144,18 +145,19 @@ class ChatEndpoints:
 
     async def models(self, request: Request) -> Response:
         """GET /v1/models"""
-        listed = [_model(view) for view in await self._queries.ask(ListModels(), await self._actor(request))]
+        listed = [_model(view) for view in await self._queries.ask(ListModels(), await self.actor_of(request))]
         return Response(render.encode({"object": "list", "data": listed}), media_type=JSON)
 
     async def model(self, request: Request) -> Response:
         """GET /v1/models/{model}"""
         wanted = wire.split_model(request.path_params["model"], self._services.default_model)[0]
-        for view in await self._queries.ask(ListModels(), await self._actor(request)):
+        for view in await self._queries.ask(ListModels(), await self.actor_of(request)):
             if view.id == wanted:
                 return Response(render.encode(_model(view)), media_type=JSON)
         raise ModelNotFound(f"there is no model {wanted!r}; see /v1/models")
 
-    async def _actor(self, request: Request) -> Actor:
+    async def actor_of(self, request: Request) -> Actor:
+        """Who asks; raises Unauthenticated."""
         scheme, _, credential = request.headers.get("authorization", "").partition(" ")
         token = credential.strip() if scheme.lower() == "bearer" else ""
         return await self._services.authenticate(token or None)
@@ -171,6 +173,7 @@ def routes(services: Services) -> list[Route]:
         Route("/v1/rerank", _guarded(endpoints.rerank), methods=["POST"]),
         Route("/v1/models", _guarded(endpoints.models), methods=["GET"]),
         Route("/v1/models/{model:path}", _guarded(endpoints.model), methods=["GET"]),
+        *vector_store_routes(services, endpoints.actor_of, _guarded),
     ]
 
 
