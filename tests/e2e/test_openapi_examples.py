@@ -47,6 +47,8 @@ REFUSED = {
     "post /api/v1/cache/semantic/{hit}/feedback": (404,),
     # no question of that name was routed
     "post /api/v1/routing/{decision}/feedback": (404,),
+    # no file of that id was uploaded
+    "post /v1/vector_stores/{store}/files": (404,),
     # the key of the example may only read
     "delete /api/v1/keys/{prefix}": (403,),
 }

@@ -7,8 +7,18 @@ from typing import Any
 import msgspec
 
 from ryorin.entrypoints.openai.responses import ResponsesBody
-from ryorin.entrypoints.openai.wire import ChatBody, EmbeddingsBody, RerankBody
+from ryorin.entrypoints.openai.vector_stores import VectorSearchBody, VectorStoreBody, VectorStoreFileBody
+from ryorin.entrypoints.openai.wire import ChatBody, EmbeddingsBody, RerankTextsBody
 
+BODIES = (
+    ChatBody,
+    EmbeddingsBody,
+    ResponsesBody,
+    RerankTextsBody,
+    VectorStoreBody,
+    VectorSearchBody,
+    VectorStoreFileBody,
+)
 _CHAT_EXAMPLE = {
     "model": "extractive/collection/handbook",
     "messages": [{"role": "user", "content": "When does the office open?"}],
@@ -20,6 +30,7 @@ _RERANK_EXAMPLE = {
     "documents": ["Coffee is free.", "The office opens at nine."],
     "top_n": 1,
 }
+_SEARCH_EXAMPLE = {"query": "When does the office open?", "max_num_results": 3}
 _ERROR = {
     "description": "An error in OpenAI's form",
     "content": {"application/json": {"schema": {"type": "object", "properties": {"error": {"type": "object"}}}}},
@@ -28,9 +39,10 @@ _ERROR = {
 
 def add_description(api: dict[str, Any]) -> dict[str, Any]:
     """The description of the REST application with the /v1 routes in it."""
-    references, components = msgspec.json.schema_components(
-        (ChatBody, EmbeddingsBody, ResponsesBody, RerankBody), ref_template="#/components/schemas/{name}"
-    )
+    references, components = msgspec.json.schema_components(BODIES, ref_template="#/components/schemas/{name}")
+    taken = components.keys() & api["components"]["schemas"].keys()
+    # a shape of one would be described as the other's
+    assert not taken, taken
     api["components"]["schemas"] |= components
     api["paths"] |= {
         "/v1/chat/completions": {
@@ -48,8 +60,38 @@ def add_description(api: dict[str, Any]) -> dict[str, Any]:
         },
         "/v1/rerank": {"post": _operation("Rerank", "rerank", references[3], _RERANK_EXAMPLE, stream=None)},
         "/v1/models": {"get": _described("Models", "list_models", stream=None)},
+        **_vector_stores(references),
     }
     return api
+
+
+def _vector_stores(references: tuple[dict[str, Any], ...]) -> dict[str, Any]:
+    """Files and vector stores; an upload is a form and has no example here."""
+    store, file = _place("store", "handbook"), _place("file", "office/hours.md")
+    search = _operation("Search a vector store", "search_vector_store", references[5], _SEARCH_EXAMPLE, stream=None)
+    create = _operation(
+        "Create a vector store", "create_vector_store", references[4], {"name": "Handbook"}, stream=None
+    )
+    attach = _operation("Add a file", "create_vector_store_file", references[6], {"file_id": "file-0"}, stream=None)
+    return {
+        "/v1/files": {"get": _described("Files", "list_files", stream=None)},
+        "/v1/vector_stores": {"get": _described("Vector stores", "list_vector_stores", stream=None), "post": create},
+        "/v1/vector_stores/{store}": {
+            "get": {**_described("A vector store", "get_vector_store", stream=None), "parameters": [store]}
+        },
+        "/v1/vector_stores/{store}/search": {"post": {**search, "parameters": [store]}},
+        "/v1/vector_stores/{store}/files": {
+            "get": {**_described("Its files", "list_vector_store_files", stream=None), "parameters": [store]},
+            "post": {**attach, "parameters": [store]},
+        },
+        "/v1/vector_stores/{store}/files/{file}": {
+            "get": {**_described("A file of it", "get_vector_store_file", stream=None), "parameters": [store, file]}
+        },
+    }
+
+
+def _place(name: str, example: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "examples": [example]}}
 
 
 def _operation(

@@ -50,7 +50,7 @@ MAX_RESULTS = 50
 MAX_ATTACHED = 500
 
 
-class StoreBody(msgspec.Struct):
+class VectorStoreBody(msgspec.Struct):
     """A new vector store."""
 
     name: str = ""
@@ -58,36 +58,36 @@ class StoreBody(msgspec.Struct):
     file_ids: list[str] = []
 
 
-class AttachBody(msgspec.Struct):
+class VectorStoreFileBody(msgspec.Struct):
     """A file that becomes a document of the store."""
 
     file_id: str
     attributes: dict[str, str | float | bool] | None = None
 
 
-class Filter(msgspec.Struct):
+class AttributeFilter(msgspec.Struct):
     """A comparison, or several that must all hold."""
 
     type: str
     key: str = ""
     value: str | float | bool = ""
-    filters: list[Filter] = []
+    filters: list[AttributeFilter] = []
 
 
-class Ranking(msgspec.Struct):
+class RankingOptions(msgspec.Struct):
     """Which results are good enough."""
 
     score_threshold: float | None = None
     ranker: str | None = None
 
 
-class SearchBody(msgspec.Struct):
+class VectorSearchBody(msgspec.Struct):
     """A search in a vector store."""
 
     query: str | list[str]
     max_num_results: int = 10
-    filters: Filter | None = None
-    ranking_options: Ranking | None = None
+    filters: AttributeFilter | None = None
+    ranking_options: RankingOptions | None = None
 
 
 class VectorStoreEndpoints:
@@ -140,7 +140,7 @@ class VectorStoreEndpoints:
 
     async def create_store(self, request: Request) -> Response:
         """POST /v1/vector_stores"""
-        actor, body = await self._actor_of(request), await _body(request, StoreBody)
+        actor, body = await self._actor_of(request), await _body(request, VectorStoreBody)
         name = f"vs_{uuid4().hex}"
         if len(body.file_ids) > MAX_ATTACHED:
             raise InvalidInput(f"{len(body.file_ids)} files were given; at most {MAX_ATTACHED} are allowed")
@@ -178,7 +178,7 @@ class VectorStoreEndpoints:
     async def attach(self, request: Request) -> Response:
         """POST /v1/vector_stores/{store}/files; returns when the file can be searched, or was refused."""
         actor, store = await self._actor_of(request), request.path_params["store"]
-        body = await _body(request, AttachBody)
+        body = await _body(request, VectorStoreFileBody)
         await self._services.queries.ask(GetCollection(collection=store), actor)
         file = await self._services.queries.ask(GetFile(file=body.file_id), actor)
         return _told(await self._attached(actor, store, file, _metadata(body.attributes)))
@@ -235,7 +235,7 @@ class VectorStoreEndpoints:
 
     async def search(self, request: Request) -> Response:
         """POST /v1/vector_stores/{store}/search"""
-        actor, body = await self._actor_of(request), await _body(request, SearchBody)
+        actor, body = await self._actor_of(request), await _body(request, VectorSearchBody)
         if not 1 <= body.max_num_results <= MAX_RESULTS:
             raise InvalidInput(f"max_num_results is {body.max_num_results}; it must be 1-{MAX_RESULTS}")
         asked = [body.query] if isinstance(body.query, str) else body.query
@@ -341,7 +341,7 @@ def _spelled(value: str | float | bool) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _wanted(filters: Filter | None) -> dict[str, str]:
+def _wanted(filters: AttributeFilter | None) -> dict[str, str]:
     """Metadata that must be there; other comparisons are not known here."""
     if filters is None:
         return {}

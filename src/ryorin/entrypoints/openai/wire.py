@@ -191,7 +191,7 @@ class RerankDocument(Struct):
     text: str
 
 
-class RerankBody(Struct):
+class RerankTextsBody(Struct):
     """A question and texts that may answer it, as Cohere and Jina take them."""
 
     query: str
@@ -201,10 +201,10 @@ class RerankBody(Struct):
     return_documents: bool = False
 
 
-_rerank = msgspec.json.Decoder(RerankBody)
+_rerank = msgspec.json.Decoder(RerankTextsBody)
 
 
-def decode_rerank(body: bytes) -> RerankBody:
+def decode_rerank(body: bytes) -> RerankTextsBody:
     """Decode a rerank request; raises InvalidInput naming the field."""
     try:
         return _rerank.decode(body)
