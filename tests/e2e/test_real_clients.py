@@ -1,0 +1,68 @@
+"""Other people's programs, unchanged: LangChain's ChatOpenAI, and the `llm` command line tool."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from langchain_core.tools import tool
+from langchain_openai import ChatOpenAI
+from pydantic import BaseModel, SecretStr
+
+from benchmarks.server import ServerProcess
+
+
+def chat(server: ServerProcess, model: str = "smollm2", **more: object) -> ChatOpenAI:
+    options = {"max_tokens": 60, "temperature": 0, **more}
+    return ChatOpenAI(base_url=f"{server.base_url}/v1", api_key=SecretStr("any"), model=model, **options)  # type: ignore[arg-type]
+
+
+def test_langchain_asks_and_streams(server: ServerProcess) -> None:
+    answer = chat(server, "extractive/collection/docs").invoke("When does the Tokyo office open?")
+    assert "opens at nine. [1]" in str(answer.content)
+
+    model = chat(server, max_tokens=12)
+    whole = str(model.invoke("Say hello.").content)
+    assert whole
+    assert "".join(str(piece.content) for piece in model.stream("Say hello.")) == whole
+    assert model.invoke("Say hello.").usage_metadata is not None
+
+
+def test_langchain_has_tools_called_and_answers_parsed(server: ServerProcess) -> None:
+    @tool
+    def get_weather(city: str) -> str:
+        """The weather of a city."""
+        return "sunny"
+
+    class Place(BaseModel):
+        city: str
+        inhabitants: int
+
+    called = chat(server).bind_tools([get_weather], tool_choice="required").invoke("How is the weather in Paris?")
+    assert [(one["name"], set(one["args"])) for one in called.tool_calls] == [("get_weather", {"city"})]  # type: ignore[attr-defined]
+    place = chat(server).with_structured_output(Place, method="json_schema").invoke("Describe Paris.")
+    assert isinstance(place, Place)
+
+
+def test_langchain_speaks_responses_too(server: ServerProcess) -> None:
+    answer = chat(server, "extractive/collection/docs", use_responses_api=True).invoke("Is coffee free?")
+
+    assert "Coffee is free" in answer.text
+
+
+@pytest.mark.parametrize("options", [(), ("--no-stream",)])
+def test_the_llm_tool_asks(server: ServerProcess, tmp_path: Path, options: tuple[str, ...]) -> None:
+    (tmp_path / "extra-openai-models.yaml").write_text(
+        f"- model_id: ryorin\n  model_name: extractive/collection/docs\n  api_base: {server.base_url}/v1\n"
+    )
+    # the bundled model's package is a plugin of this tool too, and would want another library
+    environment = {**os.environ, "LLM_USER_PATH": str(tmp_path), "OPENAI_API_KEY": "any", "LLM_LOAD_PLUGINS": ""}
+    command = [sys.executable, "-m", "llm", "-m", "ryorin", *options, "When does the Tokyo office open?"]
+
+    finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
+
+    assert finished.returncode == 0, finished.stderr
+    assert "The Tokyo office opens at nine. [1]" in finished.stdout
