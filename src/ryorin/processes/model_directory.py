@@ -21,6 +21,7 @@ from ryorin.processes.model_lanes import Lane, LaneState
 # failures in a row after which a deployment is left alone, and for how long (seconds)
 FAILURES, PAUSE_SECONDS = 5, 15.0
 MAX_LANES = 10_000
+NOTHING = Catalogue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,22 @@ class ModelDirectory:
         self._clock = clock
         self._telemetry = telemetry
         # by what it is, so that a deployment that was changed begins anew
+        self._models: Remembered[tuple[OrgId, str, str], tuple[Catalogue, RoutedModel]] = Remembered(MAX_LANES)
         self._lanes: Remembered[tuple[OrgId | None, Deployment], Lane] = Remembered(MAX_LANES)
 
     async def find(self, actor: Actor, alias: str) -> ChatModel | None:
         """The model, with its fallbacks behind it; None when there is none of that alias."""
         catalogue = await self._catalogue(actor)
+        key = (actor.org_id, actor.principal_id, alias)
+        known = self._models.get(key)
+        if known is not None and known[0] is catalogue:
+            return known[1]
+        model = self._routed(catalogue, actor, alias)
+        if model is not None:
+            self._models.put(key, (catalogue, model))
+        return model
+
+    def _routed(self, catalogue: Catalogue, actor: Actor, alias: str) -> RoutedModel | None:
         own = self._route(actor.org_id, catalogue, alias)
         if own is None:
             return None
@@ -74,7 +86,7 @@ class ModelDirectory:
             # that are kept do not cost anything
             if not self._standing:
                 raise
-            return Catalogue()
+            return NOTHING
 
     def _route(self, org_id: OrgId, catalogue: Catalogue, alias: str) -> Route | None:
         registered = catalogue.models.get(alias)

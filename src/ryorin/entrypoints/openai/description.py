@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ryorin.entrypoints.openai.responses import ResponsesBody
-from ryorin.entrypoints.openai.vector_stores import VectorSearchBody, VectorStoreBody, VectorStoreFileBody
+from ryorin.entrypoints.openai.vector_store_shapes import VectorSearchBody, VectorStoreBody, VectorStoreFileBody
 from ryorin.entrypoints.openai.wire import ChatBody, EmbeddingsBody, RerankTextsBody
 
 BODIES = (

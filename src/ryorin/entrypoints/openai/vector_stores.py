@@ -31,9 +31,10 @@ from ryorin.contexts.knowledge.queries import (
     SearchChunks,
     SearchFilter,
 )
-from ryorin.contexts.knowledge.views import CollectionView, DocumentView
+from ryorin.contexts.knowledge.views import DocumentView
 from ryorin.contexts.operations.queries import GetCommand
 from ryorin.entrypoints.openai import render
+from ryorin.entrypoints.openai import vector_store_shapes as shapes
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.bus import Receipt
 from ryorin.kernel.errors import InvalidInput
@@ -48,46 +49,6 @@ WAIT_SECONDS = 60.0
 SETTLE_SECONDS = 10.0
 MAX_RESULTS = 50
 MAX_ATTACHED = 500
-
-
-class VectorStoreBody(msgspec.Struct):
-    """A new vector store."""
-
-    name: str = ""
-    description: str | None = None
-    file_ids: list[str] = []
-
-
-class VectorStoreFileBody(msgspec.Struct):
-    """A file that becomes a document of the store."""
-
-    file_id: str
-    attributes: dict[str, str | float | bool] | None = None
-
-
-class AttributeFilter(msgspec.Struct):
-    """A comparison, or several that must all hold."""
-
-    type: str
-    key: str = ""
-    value: str | float | bool = ""
-    filters: list[AttributeFilter] = []
-
-
-class RankingOptions(msgspec.Struct):
-    """Which results are good enough."""
-
-    score_threshold: float | None = None
-    ranker: str | None = None
-
-
-class VectorSearchBody(msgspec.Struct):
-    """A search in a vector store."""
-
-    query: str | list[str]
-    max_num_results: int = 10
-    filters: AttributeFilter | None = None
-    ranking_options: RankingOptions | None = None
 
 
 class VectorStoreEndpoints:
@@ -119,18 +80,18 @@ class VectorStoreEndpoints:
         finally:
             await form.close()
         await self._settled(command, actor, GetFile.read_models)
-        return _told(_file(await self._services.queries.ask(GetFile(file=command.file), actor)))
+        return _told(shapes.file(await self._services.queries.ask(GetFile(file=command.file), actor)))
 
     async def list_files(self, request: Request) -> Response:
         """GET /v1/files"""
         actor, asked = await self._actor_of(request), request.query_params
         question = ListFiles(purpose=asked.get("purpose"), after=asked.get("after"), limit=_limit(request, 100))
-        return _page([_file(one) for one in await self._services.queries.ask(question, actor)], question.limit)
+        return _page([shapes.file(one) for one in await self._services.queries.ask(question, actor)], question.limit)
 
     async def get_file(self, request: Request) -> Response:
         """GET /v1/files/{file}"""
         actor = await self._actor_of(request)
-        return _told(_file(await self._services.queries.ask(GetFile(file=request.path_params["file"]), actor)))
+        return _told(shapes.file(await self._services.queries.ask(GetFile(file=request.path_params["file"]), actor)))
 
     async def delete_file(self, request: Request) -> Response:
         """DELETE /v1/files/{file}"""
@@ -140,7 +101,7 @@ class VectorStoreEndpoints:
 
     async def create_store(self, request: Request) -> Response:
         """POST /v1/vector_stores"""
-        actor, body = await self._actor_of(request), await _body(request, VectorStoreBody)
+        actor, body = await self._actor_of(request), await _body(request, shapes.VectorStoreBody)
         name = f"vs_{uuid4().hex}"
         if len(body.file_ids) > MAX_ATTACHED:
             raise InvalidInput(f"{len(body.file_ids)} files were given; at most {MAX_ATTACHED} are allowed")
@@ -149,7 +110,7 @@ class VectorStoreEndpoints:
         await self._settled(command, actor, (DOCUMENTS_MODEL,))
         for file in files:
             await self._attached(actor, name, file, {})
-        return _told(_store(await self._services.queries.ask(GetCollection(collection=name), actor)))
+        return _told(shapes.store(await self._services.queries.ask(GetCollection(collection=name), actor)))
 
     async def list_stores(self, request: Request) -> Response:
         """GET /v1/vector_stores"""
@@ -161,13 +122,13 @@ class VectorStoreEndpoints:
         )
         names = [view.collection for view in views]
         first = names.index(after) + 1 if after in names else 0
-        return _page([_store(view) for view in views[first : first + limit]], limit)
+        return _page([shapes.store(view) for view in views[first : first + limit]], limit)
 
     async def get_store(self, request: Request) -> Response:
         """GET /v1/vector_stores/{store}"""
         actor = await self._actor_of(request)
         question = GetCollection(collection=request.path_params["store"])
-        return _told(_store(await self._services.queries.ask(question, actor)))
+        return _told(shapes.store(await self._services.queries.ask(question, actor)))
 
     async def delete_store(self, request: Request) -> Response:
         """DELETE /v1/vector_stores/{store}"""
@@ -178,10 +139,10 @@ class VectorStoreEndpoints:
     async def attach(self, request: Request) -> Response:
         """POST /v1/vector_stores/{store}/files; returns when the file can be searched, or was refused."""
         actor, store = await self._actor_of(request), request.path_params["store"]
-        body = await _body(request, VectorStoreFileBody)
+        body = await _body(request, shapes.VectorStoreFileBody)
         await self._services.queries.ask(GetCollection(collection=store), actor)
         file = await self._services.queries.ask(GetFile(file=body.file_id), actor)
-        return _told(await self._attached(actor, store, file, _metadata(body.attributes)))
+        return _told(await self._attached(actor, store, file, shapes.metadata_of(body.attributes)))
 
     async def _attached(self, actor: Actor, store: str, file: FileView, metadata: dict[str, str]) -> dict[str, Any]:
         command = PutDocument(
@@ -196,7 +157,7 @@ class VectorStoreEndpoints:
         question = GetCommand(id=receipt.record.envelope.id, wait_seconds=WAIT_SECONDS)
         view = await self._services.queries.ask(question, actor)
         await self._caught_up(receipt if view.position is None else view.position, (DOCUMENTS_MODEL, SEARCH_MODEL))
-        told = _attached(store, file.file, file.size_bytes, int(view.accepted_at.timestamp()), metadata)
+        told = shapes.attached(store, file.file, file.size_bytes, int(view.accepted_at.timestamp()), metadata)
         if not view.ended:
             return {**told, "status": "in_progress"}
         if view.state != "succeeded":
@@ -211,11 +172,11 @@ class VectorStoreEndpoints:
             collection=request.path_params["store"], after=request.query_params.get("after"), limit=min(limit, 100)
         )
         page = await self._services.queries.ask(question, actor)
-        return _page([_document(view) for view in page.documents], limit, more=page.next_after is not None)
+        return _page([shapes.document(view) for view in page.documents], limit, more=page.next_after is not None)
 
     async def get_attached(self, request: Request) -> Response:
         """GET /v1/vector_stores/{store}/files/{file}"""
-        return _told(_document(await self._found(request, await self._actor_of(request))))
+        return _told(shapes.document(await self._found(request, await self._actor_of(request))))
 
     async def content(self, request: Request) -> Response:
         """GET /v1/vector_stores/{store}/files/{file}/content"""
@@ -235,7 +196,7 @@ class VectorStoreEndpoints:
 
     async def search(self, request: Request) -> Response:
         """POST /v1/vector_stores/{store}/search"""
-        actor, body = await self._actor_of(request), await _body(request, VectorSearchBody)
+        actor, body = await self._actor_of(request), await _body(request, shapes.VectorSearchBody)
         if not 1 <= body.max_num_results <= MAX_RESULTS:
             raise InvalidInput(f"max_num_results is {body.max_num_results}; it must be 1-{MAX_RESULTS}")
         asked = [body.query] if isinstance(body.query, str) else body.query
@@ -246,7 +207,7 @@ class VectorStoreEndpoints:
             text=asked[0],
             variants=tuple(asked[1:]),
             top_k=body.max_num_results,
-            filter=SearchFilter(metadata=_wanted(body.filters)),
+            filter=SearchFilter(metadata=shapes.wanted(body.filters)),
         )
         found = await self._services.queries.ask(question, actor)
         least = body.ranking_options.score_threshold if body.ranking_options else None
@@ -329,76 +290,6 @@ def _limit(request: Request, usual: int) -> int:
     if not told.isascii() or not told.isdigit() or not 1 <= int(told) <= 10_000:  # noqa: PLR2004 - as OpenAI has it
         raise InvalidInput(f"limit is {told[:20]!r}; it must be 1-10000")
     return int(told)
-
-
-def _metadata(attributes: dict[str, str | float | bool] | None) -> dict[str, str]:
-    return {key: _spelled(value) for key, value in (attributes or {}).items()}
-
-
-def _spelled(value: str | float | bool) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else f"{value:g}"
-
-
-def _wanted(filters: AttributeFilter | None) -> dict[str, str]:
-    """Metadata that must be there; other comparisons are not known here."""
-    if filters is None:
-        return {}
-    if filters.type == "eq":
-        return {filters.key: _spelled(filters.value)}
-    if filters.type == "and":
-        wanted: dict[str, str] = {}
-        for one in filters.filters:
-            wanted |= _wanted(one)
-        return wanted
-    raise InvalidInput(f"filters of type {filters.type[:20]!r} are not supported; eq and and are")
-
-
-def _file(view: FileView) -> dict[str, Any]:
-    return {
-        "id": view.file,
-        "object": "file",
-        "bytes": view.size_bytes,
-        "created_at": int(view.created_at.timestamp()),
-        "filename": view.filename,
-        "purpose": view.purpose,
-        "status": "processed",
-    }
-
-
-def _store(view: CollectionView) -> dict[str, Any]:
-    counts = {"in_progress": 0, "completed": view.documents, "failed": 0, "cancelled": 0, "total": view.documents}
-    created = int(view.created_at.timestamp())
-    return {
-        "id": view.collection,
-        "object": "vector_store",
-        "created_at": created,
-        "last_active_at": created,
-        "name": view.description or view.collection,
-        "status": "completed",
-        "usage_bytes": 0,
-        "file_counts": counts,
-        "metadata": {},
-    }
-
-
-def _attached(store: str, file: str, size: int, created: int, attributes: dict[str, str]) -> dict[str, Any]:
-    return {
-        "id": file,
-        "object": "vector_store.file",
-        "created_at": created,
-        "vector_store_id": store,
-        "status": "completed",
-        "last_error": None,
-        "usage_bytes": size,
-        "attributes": attributes,
-    }
-
-
-def _document(view: DocumentView) -> dict[str, Any]:
-    created = int(view.updated_at.timestamp())
-    return _attached(view.collection, view.document, view.size_bytes, created, dict(view.metadata))
 
 
 def _told(body: dict[str, Any]) -> Response:

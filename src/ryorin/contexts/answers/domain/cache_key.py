@@ -11,7 +11,7 @@ import hashlib
 import json
 import unicodedata
 
-from ryorin.contexts.answers.queries import AnswerQuestion
+from ryorin.contexts.answers.queries import AnswerQuestion, ChatMessage
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.messages import Actor
 
@@ -27,10 +27,7 @@ def cache_key(query: AnswerQuestion, actor: Actor, model_identity: str = "") -> 
     parts = {
         "normalisation": NORMALISATION,
         "org_id": actor.org_id,
-        "messages": [
-            [message.role, _trimmed(message.content), to_json(message.calls), message.call_id]
-            for message in query.messages
-        ],
+        "messages": [_said(message) for message in query.messages],
         "model": query.model,
         "model_identity": model_identity,
         "sampling": to_json(query.sampling),
@@ -42,6 +39,13 @@ def cache_key(query: AnswerQuestion, actor: Actor, model_identity: str = "") -> 
     }
     body = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _said(message: ChatMessage) -> list[object]:
+    said: list[object] = [message.role, _trimmed(message.content)]
+    if message.calls or message.call_id is not None:
+        said += [to_json(message.calls), message.call_id]
+    return said
 
 
 def _trimmed(text: str) -> str:

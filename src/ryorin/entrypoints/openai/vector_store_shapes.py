@@ -1,0 +1,118 @@
+"""Bodies of /v1/files and /v1/vector_stores, and what is told in OpenAI's shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ryorin.contexts.files.queries import FileView
+from ryorin.contexts.knowledge.views import CollectionView, DocumentView
+from ryorin.kernel.errors import InvalidInput
+
+
+class VectorStoreBody(msgspec.Struct):
+    """A new vector store."""
+
+    name: str = ""
+    description: str | None = None
+    file_ids: list[str] = []
+
+
+class VectorStoreFileBody(msgspec.Struct):
+    """A file that becomes a document of the store."""
+
+    file_id: str
+    attributes: dict[str, str | float | bool] | None = None
+
+
+class AttributeFilter(msgspec.Struct):
+    """A comparison, or several that must all hold."""
+
+    type: str
+    key: str = ""
+    value: str | float | bool = ""
+    filters: list[AttributeFilter] = []
+
+
+class RankingOptions(msgspec.Struct):
+    """Which results are good enough."""
+
+    score_threshold: float | None = None
+    ranker: str | None = None
+
+
+class VectorSearchBody(msgspec.Struct):
+    """A search in a vector store."""
+
+    query: str | list[str]
+    max_num_results: int = 10
+    filters: AttributeFilter | None = None
+    ranking_options: RankingOptions | None = None
+
+
+def metadata_of(attributes: dict[str, str | float | bool] | None) -> dict[str, str]:
+    return {key: _spelled(value) for key, value in (attributes or {}).items()}
+
+
+def _spelled(value: str | float | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def wanted(filters: AttributeFilter | None) -> dict[str, str]:
+    """Metadata that must be there; other comparisons are not known here."""
+    if filters is None:
+        return {}
+    if filters.type == "eq":
+        return {filters.key: _spelled(filters.value)}
+    if filters.type == "and":
+        return {key: value for one in filters.filters for key, value in wanted(one).items()}
+    raise InvalidInput(f"filters of type {filters.type[:20]!r} are not supported; eq and and are")
+
+
+def file(view: FileView) -> dict[str, Any]:
+    return {
+        "id": view.file,
+        "object": "file",
+        "bytes": view.size_bytes,
+        "created_at": int(view.created_at.timestamp()),
+        "filename": view.filename,
+        "purpose": view.purpose,
+        "status": "processed",
+    }
+
+
+def store(view: CollectionView) -> dict[str, Any]:
+    counts = {"in_progress": 0, "completed": view.documents, "failed": 0, "cancelled": 0, "total": view.documents}
+    created = int(view.created_at.timestamp())
+    return {
+        "id": view.collection,
+        "object": "vector_store",
+        "created_at": created,
+        "last_active_at": created,
+        "name": view.description or view.collection,
+        "status": "completed",
+        "usage_bytes": 0,
+        "file_counts": counts,
+        "metadata": {},
+    }
+
+
+def attached(store: str, file: str, size: int, created: int, attributes: dict[str, str]) -> dict[str, Any]:
+    return {
+        "id": file,
+        "object": "vector_store.file",
+        "created_at": created,
+        "vector_store_id": store,
+        "status": "completed",
+        "last_error": None,
+        "usage_bytes": size,
+        "attributes": attributes,
+    }
+
+
+def document(view: DocumentView) -> dict[str, Any]:
+    created = int(view.updated_at.timestamp())
+    return attached(view.collection, view.document, view.size_bytes, created, dict(view.metadata))
