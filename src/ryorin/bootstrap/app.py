@@ -46,7 +46,6 @@ from ryorin.bootstrap.wiring.retrieval import rerank_stage, retrieval_handlers
 from ryorin.bootstrap.wiring.routing import Routing, build_routing
 from ryorin.bootstrap.wiring.stores import build_stores, shelves
 from ryorin.contexts.answers import module as answers
-from ryorin.contexts.answers.queries import AnswerQuestion
 from ryorin.contexts.files import module as files
 from ryorin.contexts.identity import module as identity
 from ryorin.contexts.knowledge import module as knowledge
@@ -289,7 +288,7 @@ def _query_bus(
         query_vectors=settings.retrieval.query_vectors,
     )
     buses: list[QueryBus] = []
-    answering, process = answer_handlers(
+    answering = answer_handlers(
         base,
         settings,
         gateway,
@@ -301,7 +300,7 @@ def _query_bus(
         shared_answers(settings, base, stack),
         serves=Role.HTTP in roles,
     )
-    stack.push_async_callback(process.close)
+    stack.push_async_callback(answering.process.close)
     retrieval, retrieving = retrieval_handlers(base, settings, gateway.standing, client, lambda: buses[0])
     stack.push_async_callback(retrieving.close)
     handlers: dict[type[Any], Callable[..., Any]] = {
@@ -312,9 +311,9 @@ def _query_bus(
         **files.query_handlers(PostgresFiles(base.pool)),
         **routing_context.query_handlers(routing.ports),
         **retrieval,
-        **answering,
+        **answering.handlers,
     }
-    bus = QueryBus(handlers, base.positions, base.telemetry, {AnswerQuestion: process.stream})
+    bus = QueryBus(handlers, base.positions, base.telemetry, answering.streams)
     buses.append(bus)
     return bus
 

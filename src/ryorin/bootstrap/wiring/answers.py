@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from ryorin.adapters.local.hot_answers import MemoryHotAnswers
@@ -30,6 +31,7 @@ from ryorin.contexts.answers.module import (
 )
 from ryorin.contexts.answers.provenance import GetProvenance, ListAnswersUsing
 from ryorin.contexts.answers.queries import AnswerQuestion, ListModels, ModelView
+from ryorin.contexts.answers.tasks import SummariseText, TranslateText
 from ryorin.contexts.knowledge.module import analyse, split_sentences
 from ryorin.kernel.breaker import CircuitBreaker
 from ryorin.kernel.bus import QueryBus
@@ -43,6 +45,7 @@ from ryorin.processes.keep_answers_fresh import FOLLOWED
 from ryorin.processes.make_answer import AnswerMaker
 from ryorin.processes.semantic_hits import Embed, SemanticHits
 from ryorin.processes.shared_flights import SharedFlights
+from ryorin.processes.text_tasks import TextTasks
 
 # how long Redis is left alone after it failed
 SHARED_PAUSE_SECONDS = 2.0
@@ -80,6 +83,15 @@ def cold_answers(settings: Settings, base: Foundation) -> ColdAnswers | None:
     return ColdAnswers(base.pool, Objects(store, CircuitBreaker(base.clock)), settings.cache.cold_after_seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Who answers whole, who answers in parts, and what has to be closed in the end."""
+
+    handlers: dict[type[Query[Any]], Callable[[Any, Actor], Any]]
+    streams: dict[type[Query[Any]], Callable[[Any, Actor], Any]]
+    process: AnswerQuestionProcess
+
+
 def answer_handlers(
     base: Foundation,
     settings: Settings,
@@ -92,8 +104,8 @@ def answer_handlers(
     shared: SharedAnswers | None,
     *,
     serves: bool,
-) -> tuple[dict[type[Query[Any]], Callable[[Any, Actor], Any]], AnswerQuestionProcess]:
-    """The dispatch table of the answers context, and the process for streams; `serves`: for others than ourselves."""
+) -> Answering:
+    """The dispatch tables of the answers context, and the process to close; `serves`: for others than ourselves."""
     hot = MemoryHotAnswers(int(settings.cache.l1_megabytes * MEGABYTE), settings.cache.l1_ttl_seconds)
     base.notifications.subscribe(Channel.EVICTIONS, hot.told)
     base.notifications.on_connection(hot.connection)
@@ -124,6 +136,7 @@ def answer_handlers(
         shared,
     )
     paraphrases = SemanticHits(semantic, embed, analyse, base.ids, random.random)
+    tasks = TextTasks(gateway.directory, bus)
     panel = ExpertPanel(maker, bus, routing.ports.vectors.embed)
     process = AnswerQuestionProcess(
         maker, layers, SharedFlights(flights), paraphrases, bus, base.telemetry, ledger.note, panel
@@ -143,8 +156,15 @@ def answer_handlers(
     handlers: dict[type[Query[Any]], Callable[[Any, Actor], Any]] = {
         AnswerQuestion: process.answer,
         ListModels: list_models,
+        SummariseText: tasks.summarise,
+        TranslateText: tasks.translate,
         GetProvenance: provenance.provenance,
         ListAnswersUsing: provenance.using,
         **query_handlers(ledger, prices, semantic, settings.cache.semantic_bound),
     }
-    return handlers, process
+    streams: dict[type[Query[Any]], Callable[[Any, Actor], Any]] = {
+        AnswerQuestion: process.stream,
+        SummariseText: tasks.stream_summary,
+        TranslateText: tasks.stream_translation,
+    }
+    return Answering(handlers, streams, process)

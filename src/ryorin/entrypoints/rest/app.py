@@ -26,6 +26,7 @@ from ryorin.entrypoints.rest import (
     health,
     routing,
     search,
+    tasks,
 )
 from ryorin.entrypoints.rest.schemas import Problem
 from ryorin.entrypoints.services import Services
@@ -56,7 +57,19 @@ def build_api(
         responses=ERRORS,
     )
     app.state.services = services
-    for module in (collections, documents, search, answers, cache, gateway, routing, commands, administration, health):
+    for module in (
+        collections,
+        documents,
+        search,
+        answers,
+        cache,
+        gateway,
+        routing,
+        tasks,
+        commands,
+        administration,
+        health,
+    ):
         app.include_router(module.router)
     app.include_router(search.expansion_router)
     # first, for they are asked most and every route before them is compared
