@@ -35,6 +35,9 @@ SIDE_BY_SIDE = 4
 TEXT_SHARE = 0.5
 MAX_PIECE_TOKENS = 4000
 SUMMARY_TOKENS = 400
+# Japanese words and Latin ones, on the safe side
+TOKENS_PER_WORD, SPARE_TOKENS = 4, 64
+TRANSLATION_RATIO = 3
 MAX_ROUNDS = 6
 NAMES = {"ja": "Japanese", "en": "English"}
 
@@ -75,7 +78,8 @@ class TextTasks:
             said = await self._mapped(pieces, query, actor)
             spent += said
             pieces = cut("\n\n".join(answer.text for answer in said), model, _room(model))
-        question = _question(query.model, _summarise(query, query.max_words), pieces[0], query.use_cache)
+        longest = query.max_words * TOKENS_PER_WORD + SPARE_TOKENS
+        question = _question(query.model, _summarise(query, query.max_words), pieces[0], query.use_cache, longest)
         async with aclosing(self._bus().stream(question, actor)) as parts:
             async for part in parts:
                 yield part if part.answer is None else replace(part, answer=_summed(part.answer, spent))
@@ -86,8 +90,9 @@ class TextTasks:
         async def one(piece: str) -> Answer:
             async with places:
                 # each round has to be shorter than the one before
-                question = _question(query.model, _summarise(query, SUMMARY_TOKENS // 4), piece, query.use_cache)
-                return await self._bus().ask(_bounded(question), actor)
+                words = SUMMARY_TOKENS // TOKENS_PER_WORD
+                question = _question(query.model, _summarise(query, words), piece, query.use_cache, SUMMARY_TOKENS)
+                return await self._bus().ask(question, actor)
 
         async with together() as group:
             tasks = [group.create_task(one(piece)) for piece in pieces]
@@ -104,7 +109,9 @@ class TextTasks:
                 yield AnswerPart("\n\n")
             yield AnswerPart("", progress=Progress("translating", f"{number + 1} of {len(pieces)}"))
             instruction = _TRANSLATE.replace("{language}", NAMES[query.language])
-            question = _question(query.model, instruction, piece, query.use_cache)
+            # a model that babbles is stopped: no translation is that long
+            longest = TRANSLATION_RATIO * model.count_tokens(piece) + SPARE_TOKENS
+            question = _question(query.model, instruction, piece, query.use_cache, longest)
             async with aclosing(self._bus().stream(question, actor)) as parts:
                 async for part in parts:
                     if part.text:
@@ -163,7 +170,7 @@ def _summarise(query: SummariseText, words: int) -> str:
     return _SUMMARISE.replace("{words}", str(words)).replace("{language}", language)
 
 
-def _question(model: str, instruction: str, piece: str, use_cache: bool) -> AnswerQuestion:
+def _question(model: str, instruction: str, piece: str, use_cache: bool, longest: int) -> AnswerQuestion:
     """A question about a piece; its mark is made from it, so that the same piece is the same question."""
     mark = f"text-{hashlib.sha256(piece.encode()).hexdigest()[:16]}"
     messages = (
@@ -171,12 +178,11 @@ def _question(model: str, instruction: str, piece: str, use_cache: bool) -> Answ
         ChatMessage("user", f"<{mark}>\n{piece}\n</{mark}>"),
     )
     return AnswerQuestion(
-        messages=messages, model=model, sampling=SamplingOptions(temperature=0.0), use_cache=use_cache
+        messages=messages,
+        model=model,
+        sampling=SamplingOptions(temperature=0.0, max_tokens=longest),
+        use_cache=use_cache,
     )
-
-
-def _bounded(question: AnswerQuestion) -> AnswerQuestion:
-    return replace(question, sampling=replace(question.sampling, max_tokens=SUMMARY_TOKENS))
 
 
 def _summed(answer: Answer, others: Sequence[Answer]) -> Answer:
