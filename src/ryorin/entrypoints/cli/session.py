@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -21,6 +22,7 @@ from ryorin.kernel.messages import Actor
 
 OpenServices = Callable[[frozenset[str]], AbstractAsyncContextManager[Services]]
 WORKING = frozenset({"worker", "projections"})
+CANCEL_AGAIN_SECONDS = 0.5
 READING: frozenset[str] = frozenset()
 
 
@@ -38,7 +40,7 @@ class Session:
 
         async def main() -> int:
             async with self.open_services(roles) as services:
-                return await work(services) or 0
+                return await _until_interrupted(work(services)) or 0
 
         try:
             code = asyncio.run(main())
@@ -53,6 +55,30 @@ class Session:
         """One line on stderr, and the exit code of the error."""
         print(f"ryorin: {error.detail}", file=sys.stderr)  # noqa: T201 - Rich would wrap and colour it
         raise typer.Exit(exit_code_of(error))
+
+
+async def _until_interrupted(work: Awaitable[int | None]) -> int | None:
+    """The result of the work; raises KeyboardInterrupt when Ctrl-C ended it.
+
+    It is cancelled until it has ended: in Python 3.11 `asyncio.wait_for`, which libraries wait with, forgets a
+    cancellation that comes together with what it waits for (CPython issue 86296), and the work would go on for ever.
+    """
+    working = asyncio.ensure_future(work)
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, interrupted.set)
+    waiting = asyncio.create_task(interrupted.wait())
+    try:
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        while interrupted.is_set() and not working.done():
+            working.cancel()
+            await asyncio.wait({working}, timeout=CANCEL_AGAIN_SECONDS)
+    finally:
+        waiting.cancel()
+        loop.remove_signal_handler(signal.SIGINT)
+    if working.cancelled() and interrupted.is_set():
+        raise KeyboardInterrupt
+    return await working
 
 
 def print_json(value: object) -> None:
