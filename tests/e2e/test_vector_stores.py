@@ -91,7 +91,9 @@ def test_a_store_is_made_with_its_files_and_a_file_nobody_can_read_fails_alone(c
     assert refused.status == "failed"
     assert refused.last_error is not None
     assert "bad.pdf" in refused.last_error.message or "PDF" in refused.last_error.message
-    assert [one.id for one in client.vector_stores.files.list(store.id)] == [good.id]
+    listed = {one.id: one.status for one in client.vector_stores.files.list(store.id)}
+    # the one that was refused may be listed a moment later, and as what it is
+    assert listed in ({good.id: "completed"}, {good.id: "completed", bad.id: "failed"})
 
 
 def test_mistakes_are_told(server: ServerProcess, client: openai.OpenAI) -> None:

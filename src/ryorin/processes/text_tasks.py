@@ -20,7 +20,7 @@ from ryorin.contexts.answers.queries import (
     SamplingOptions,
     Usage,
 )
-from ryorin.contexts.answers.tasks import Language, SummariseText, TextSource, TranslateText
+from ryorin.contexts.answers.tasks import SummariseText, TextSource, TranslateText
 from ryorin.contexts.knowledge.module import split_sentences
 from ryorin.contexts.knowledge.queries import GetDocumentText
 from ryorin.kernel.bus import QueryBus
@@ -203,6 +203,3 @@ async def _whole(parts: AsyncGenerator[AnswerPart, None]) -> Answer:
             if part.answer is not None:
                 return part.answer
     raise Unavailable("the answer ended before it was complete; ask again")
-
-
-__all__ = ["Language", "TextTasks", "cut"]

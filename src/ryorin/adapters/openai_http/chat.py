@@ -14,6 +14,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, T
 
 from ryorin.contexts.answers.domain.chat_format import (
     calls_of,
+    estimated_tokens,
     message_of,
     response_format,
     tool_fields,
@@ -69,9 +70,8 @@ class OpenAIHttpChatModel:
         return self._context_tokens
 
     def count_tokens(self, text: str) -> int:
-        """An estimate on the safe side: a token for three Latin letters or one Japanese character."""
-        wide = sum(ord(character) > 0x2E7F for character in text)  # noqa: PLR2004 - where CJK begins
-        return wide + (len(text) - wide) // 3 + 1
+        """An estimate on the safe side."""
+        return estimated_tokens(text)
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """The answer as it is made; raises ModelUnavailable or ModelRejected."""

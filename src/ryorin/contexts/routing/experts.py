@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ExpertSpec:
-    """A model with a system prompt and collections, and optionally an adapter that the model's server knows.
+    """A model with a system prompt and collections.
 
     `description` says what it is for: without a trained gate it decides what comes here. `general` takes what no
     expert is for.

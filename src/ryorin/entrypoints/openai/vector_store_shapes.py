@@ -52,6 +52,7 @@ class VectorSearchBody(msgspec.Struct):
 
 
 def metadata_of(attributes: dict[str, str | float | bool] | None) -> dict[str, str]:
+    """Attributes as metadata, whose values are texts."""
     return {key: _spelled(value) for key, value in (attributes or {}).items()}
 
 
@@ -73,6 +74,7 @@ def wanted(filters: AttributeFilter | None) -> dict[str, str]:
 
 
 def file(view: FileView) -> dict[str, Any]:
+    """A file."""
     return {
         "id": view.file,
         "object": "file",
@@ -85,6 +87,7 @@ def file(view: FileView) -> dict[str, Any]:
 
 
 def store(view: CollectionView) -> dict[str, Any]:
+    """A collection as a vector store."""
     counts = {"in_progress": 0, "completed": view.documents, "failed": 0, "cancelled": 0, "total": view.documents}
     created = int(view.created_at.timestamp())
     return {
@@ -101,6 +104,7 @@ def store(view: CollectionView) -> dict[str, Any]:
 
 
 def attached(store: str, file: str, size: int, created: int, attributes: dict[str, str]) -> dict[str, Any]:
+    """A file of a vector store that can be searched."""
     return {
         "id": file,
         "object": "vector_store.file",
@@ -114,5 +118,11 @@ def attached(store: str, file: str, size: int, created: int, attributes: dict[st
 
 
 def document(view: DocumentView) -> dict[str, Any]:
+    """A document as a file of a vector store."""
     created = int(view.updated_at.timestamp())
-    return attached(view.collection, view.document, view.size_bytes, created, dict(view.metadata))
+    told = attached(view.collection, view.document, view.size_bytes, created, dict(view.metadata))
+    if view.version is not None:
+        return told
+    # nothing of it was ever readable
+    refused = {"code": "invalid_file", "message": view.last_failure or "the file was refused"}
+    return {**told, "status": "failed", "last_error": refused}

@@ -211,21 +211,23 @@ class VectorStoreEndpoints:
         )
         found = await self._services.queries.ask(question, actor)
         least = body.ranking_options.score_threshold if body.ranking_options else None
-        data = []
-        for hit in found.hits:
-            if least is None or hit.score >= least:
-                view = await self._services.queries.ask(
-                    GetDocument(collection=question.collection, document=hit.document), actor
-                )
-                data.append(
-                    {
-                        "file_id": hit.document,
-                        "filename": view.filename,
-                        "score": hit.score,
-                        "attributes": dict(view.metadata),
-                        "content": [{"type": "text", "text": hit.text}],
-                    }
-                )
+        hits = [hit for hit in found.hits if least is None or hit.score >= least]
+        views = {
+            document: await self._services.queries.ask(
+                GetDocument(collection=question.collection, document=document), actor
+            )
+            for document in {hit.document for hit in hits}
+        }
+        data = [
+            {
+                "file_id": hit.document,
+                "filename": views[hit.document].filename,
+                "score": hit.score,
+                "attributes": dict(views[hit.document].metadata),
+                "content": [{"type": "text", "text": hit.text}],
+            }
+            for hit in hits
+        ]
         page = {"object": "vector_store.search_results.page", "search_query": asked, "data": data}
         return _told({**page, "has_more": False, "next_page": None})
 

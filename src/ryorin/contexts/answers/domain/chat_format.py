@@ -9,6 +9,12 @@ from ryorin.contexts.answers.queries import ChatMessage, Usage
 from ryorin.contexts.answers.tools import CHOICES, AnswerForm, ToolCallPiece, ToolUse
 
 
+def estimated_tokens(text: str) -> int:
+    """An estimate on the safe side: a token for three Latin letters or one Japanese character."""
+    wide = sum(ord(character) > 0x2E7F for character in text)  # noqa: PLR2004 - where CJK begins
+    return wide + (len(text) - wide) // 3 + 1
+
+
 def message_of(message: ChatMessage) -> dict[str, Any]:
     """A message for a provider."""
     body: dict[str, Any] = {"role": message.role, "content": message.content}
