@@ -103,10 +103,10 @@ async def test_descriptions_decide_until_a_gate_is_trained_and_feedback_corrects
 
 async def test_an_answer_of_experts_follows_their_documents(app: App) -> None:
     await put(app, "hours.md", "# Hours\n\nThe office opens at nine.\n", collection="office")
-    view = await put(app, "bonus.md", "# Bonus\n\nThe bonus is paid in June.\n", collection="payroll")
-    await registered(app)
+    await put(app, "bonus.md", "# Bonus\n\nThe bonus is paid in June.\n", collection="payroll")
+    demand = await registered(app)
 
-    answer = await ask(app, "At what hour does the office open?", seen(view))
+    answer = await ask(app, "At what hour does the office open?", demand)
     assert answer.panel is not None
     assert ("opens at nine" in answer.text, answer.model, answer.cache) == (True, "experts", "miss")
     assert (await ask(app, "At what hour does the office open?")).cache == "l1"

@@ -180,7 +180,7 @@ class QueryBus:
         check_storable(query)
         query.validate()
         if consistency.token is not None:
-            await ensure(self._positions, query.read_models, consistency)
+            await ensure(self._positions, query.depends_on(), consistency)
 
     def _observe(self, query: Query[Any], started: float, outcome: str) -> None:
         elapsed = perf_counter() - started

@@ -101,6 +101,10 @@ class Query(Generic[R_co]):
     scope: ClassVar[Scope]
     read_models: ClassVar[tuple[str, ...]] = ()
 
+    def depends_on(self) -> tuple[str, ...]:
+        """The projections that this very question depends on: a token makes it wait for these."""
+        return self.read_models
+
     def needs(self) -> tuple[Scope, ...]:
         """Every scope that this very question needs."""
         return (self.scope,)

@@ -10,14 +10,14 @@ from time import perf_counter
 
 from ryorin.contexts.answers.errors import ModelUnavailable
 from ryorin.contexts.answers.module import cache_key
-from ryorin.contexts.answers.queries import Answer, AnswerPart, AnswerQuestion
+from ryorin.contexts.answers.queries import EXPERTS, Answer, AnswerPart, AnswerQuestion
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, OrgId
 from ryorin.kernel.ports import Telemetry
 from ryorin.processes.answer_layers import AnswerLayers, Asked, CacheRules
-from ryorin.processes.expert_panel import EXPERTS, ExpertPanel
+from ryorin.processes.expert_panel import ExpertPanel
 from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker, Retrieved
 from ryorin.processes.semantic_hits import Considered, SemanticHits
 from ryorin.processes.shared_flights import SharedFlights

@@ -16,6 +16,7 @@ from time import perf_counter
 from ryorin.contexts.answers.errors import ModelUnavailable
 from ryorin.contexts.answers.module import Passage, cited, grounded_messages
 from ryorin.contexts.answers.queries import (
+    EXPERTS,
     Answer,
     AnswerPart,
     AnswerQuestion,
@@ -34,7 +35,6 @@ from ryorin.kernel.messages import Actor
 from ryorin.processes.fusion import Draft, Likeness, best, synthesis_messages, vote
 from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker
 
-EXPERTS = "experts"
 # for retrieved passages and drafts, when the model that joins them does not say how much it takes
 SYNTHESIS_TOKENS = 6000
 
@@ -77,7 +77,9 @@ class ExpertPanel:
         if decision.out_of_scope:
             # whoever takes everything, or else the likeliest
             general = {one.name: 1.0 for one in experts.values() if one.spec.general}
-            chosen = general or dict(list(chosen.items())[:1]) or {next(iter(experts)): 0.0}
+            chosen = general or dict(list(chosen.items())[:1])
+        # the experts may have become others since the gate chose
+        chosen = chosen or {next(iter(experts)): 0.0}
         # a synthesis reads the documents itself, found meanwhile: nobody waits for them
         joined = query.panel is not None and query.panel.fusion == "synthesis"
         own = query.grounding.collection if query.grounding and not joined else None

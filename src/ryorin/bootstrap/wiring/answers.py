@@ -30,7 +30,7 @@ from ryorin.contexts.answers.module import (
     query_handlers,
 )
 from ryorin.contexts.answers.provenance import GetProvenance, ListAnswersUsing
-from ryorin.contexts.answers.queries import AnswerQuestion, ListModels, ModelView
+from ryorin.contexts.answers.queries import EXPERTS, AnswerQuestion, ListModels, ModelView
 from ryorin.contexts.answers.tasks import SummariseText, TranslateText
 from ryorin.contexts.knowledge.module import analyse, split_sentences
 from ryorin.kernel.breaker import CircuitBreaker
@@ -39,7 +39,7 @@ from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Actor, OrgId, Query
 from ryorin.processes.answer_layers import AnswerLayers, CacheDefaults
 from ryorin.processes.answer_question import AnswerQuestionProcess
-from ryorin.processes.expert_panel import EXPERTS, ExpertPanel
+from ryorin.processes.expert_panel import ExpertPanel
 from ryorin.processes.freshness_check import FreshnessCheck
 from ryorin.processes.keep_answers_fresh import FOLLOWED
 from ryorin.processes.make_answer import AnswerMaker

@@ -24,6 +24,10 @@ MAX_REVALIDATE_SECONDS = 3600
 FRESHNESS_MODEL = "answers.freshness"
 # what stands behind a model's alias
 CATALOGUE_MODEL = "gateway.catalogue"
+# who the experts are, and who is asked for what
+ROUTING_MODEL = "routing.experts"
+# asked as a model, a panel of experts answers
+EXPERTS = "experts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,10 @@ class AnswerQuestion(Query[Answer]):
     form: AnswerForm | None = None
     panel: PanelOptions | None = None
 
+    def depends_on(self) -> tuple[str, ...]:
+        """Experts are asked only where the model says so."""
+        return (*self.read_models, ROUTING_MODEL) if self.model == EXPERTS else self.read_models
+
     def needs(self) -> tuple[Scope, ...]:
         """An answer from documents, cached or not, is for who may read them."""
         return (self.scope, Scope.KNOWLEDGE_READ) if self.grounding else (self.scope,)
@@ -286,4 +294,4 @@ class ListModels(Query[tuple[ModelView, ...]]):
 
     name: ClassVar[str] = "answers.list_models"
     scope: ClassVar[Scope] = Scope.ANSWERS_READ
-    read_models: ClassVar[tuple[str, ...]] = (CATALOGUE_MODEL,)
+    read_models: ClassVar[tuple[str, ...]] = (CATALOGUE_MODEL, ROUTING_MODEL)

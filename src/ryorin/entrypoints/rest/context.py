@@ -80,8 +80,9 @@ class Caller:
     async def ask(self, question: Question[Any], demand: Consistency) -> Any:
         """Answer a query, and say in the header how far the read models were."""
         answer = await self.services.queries.ask(question, self.actor, demand)
-        if question.read_models:
-            position = await self.services.positions.current(question.read_models)
+        read_models = question.depends_on()
+        if read_models:
+            position = await self.services.positions.current(read_models)
             self._response.headers[POSITION_HEADER] = str(position)
         return answer
 
