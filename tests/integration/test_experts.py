@@ -109,7 +109,7 @@ async def test_an_answer_of_experts_follows_their_documents(app: App) -> None:
     answer = await ask(app, "At what hour does the office open?", demand)
     assert answer.panel is not None
     assert ("opens at nine" in answer.text, answer.model, answer.cache) == (True, "experts", "miss")
-    assert (await ask(app, "At what hour does the office open?")).cache == "l1"
+    assert (await ask(app, "At what hour does the office open?")).cache in ("l1", "l2")
     both = await ask(app, "At what hour does the office open?", top_k=2)
     assert both.panel is not None
     assert {draft.expert for draft in both.panel.drafts} == {"office", "payroll"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
@@ -161,6 +162,7 @@ class PostgresDecisions:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._waiting: list[tuple[Any, ...]] = []
+        self._writing = asyncio.Lock()
 
     def remember(self, org_id: OrgId, text: str, decision: RoutingDecision) -> None:
         """Have a decision written soon."""
@@ -168,17 +170,18 @@ class PostgresDecisions:
             self._waiting.append((org_id, decision.id, text, _stored(decision)))
 
     async def write(self) -> None:
-        """Write what waits; what could not be written is tried again."""
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        try:
-            async with self._pool.transaction() as connection:
-                for parameters in waiting:
-                    await run(connection, REMEMBER, parameters)
-        except BaseException:
-            self._waiting = [*waiting, *self._waiting][:MAX_WAITING]
-            raise
+        """Write what waits, and return when it is there; what could not be written is tried again."""
+        async with self._writing:
+            waiting, self._waiting = self._waiting, []
+            if not waiting:
+                return
+            try:
+                async with self._pool.transaction() as connection:
+                    for parameters in waiting:
+                        await run(connection, REMEMBER, parameters)
+            except BaseException:
+                self._waiting = [*waiting, *self._waiting][:MAX_WAITING]
+                raise
 
     async def judge(self, org_id: OrgId, decision: str, expert: str | None) -> bool:
         """Note which expert a question was for."""
