@@ -42,6 +42,7 @@ from ryorin.bootstrap.wiring.embedding import build_engines
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
+from ryorin.bootstrap.wiring.prompts import remembered_prompts
 from ryorin.bootstrap.wiring.retrieval import rerank_stage, retrieval_handlers
 from ryorin.bootstrap.wiring.routing import Routing, build_routing
 from ryorin.bootstrap.wiring.stores import build_stores, shelves
@@ -53,6 +54,7 @@ from ryorin.contexts.knowledge.commands import StoredContent
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.contexts.operations import module as operations
+from ryorin.contexts.prompts import module as prompts
 from ryorin.contexts.routing import module as routing_context
 from ryorin.entrypoints.services import Services, Uploader
 from ryorin.kernel.bus import CommandBus, QueryBus
@@ -246,6 +248,7 @@ def _command_executor(
         **gateway_commands(),
         **files.command_handlers(),
         **routing_context.command_handlers(routing.ports),
+        **prompts.command_handlers(),
         **operations.command_handlers(_operations(base, projections)),
     }
     return CommandExecutor(handlers, base.log, base.transactions, base.clock, base.telemetry, random.random)
@@ -310,6 +313,7 @@ def _query_bus(
         **gateway.queries(),
         **files.query_handlers(PostgresFiles(base.pool)),
         **routing_context.query_handlers(routing.ports),
+        **prompts.query_handlers(remembered_prompts(base)),
         **retrieval,
         **answering.handlers,
     }

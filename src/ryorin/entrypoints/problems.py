@@ -35,6 +35,7 @@ STATUS: Mapping[str, int] = {
     "file_not_found": 404,
     "gate_not_found": 404,
     "routing_not_found": 404,
+    "prompt_not_found": 404,
     "gate_not_better": 409,
     "lease_lost": 503,
     "deadline_exceeded": 504,

@@ -30,6 +30,7 @@ class Scope(StrEnum):
     KNOWLEDGE_READ = "knowledge:read"
     KNOWLEDGE_WRITE = "knowledge:write"
     ANSWERS_READ = "answers:read"
+    PROMPTS_WRITE = "prompts:write"
     OPERATIONS = "operations"
     ADMIN = "admin"
 

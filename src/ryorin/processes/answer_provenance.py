@@ -12,7 +12,12 @@ from ryorin.kernel.codec import to_json
 
 def provenance_of(query: AnswerQuestion, result: SearchResult | None) -> Provenance:
     """The provenance of an answer to a question, made from what a search found (None: from no documents)."""
-    request = {"model": query.model, "sampling": to_json(query.sampling), "grounding": to_json(query.grounding)}
+    request = {
+        "model": query.model,
+        "prompt": to_json(query.prompted),
+        "sampling": to_json(query.sampling),
+        "grounding": to_json(query.grounding),
+    }
     scopes = tuple(scope.value for scope in query.needs())
     if result is None:
         return Provenance(request=request, scopes=scopes)

@@ -26,7 +26,9 @@ from ryorin.contexts.answers.queries import (
     PanelOptions,
     PanelReport,
     Progress,
+    PromptUse,
 )
+from ryorin.contexts.prompts.versions import PromptReference
 from ryorin.contexts.routing.experts import Expert, RoutingDecision
 from ryorin.contexts.routing.queries import ListExperts, RouteQuestion
 from ryorin.kernel.bus import QueryBus
@@ -207,7 +209,14 @@ class _Sitting:
             # a filter is meant for the collection that was named with it
             same = asked.collection == seat.collection
             grounding = asked if same else GroundingOptions(seat.collection, asked.top_k, expand=asked.expand)
-        return replace(query, messages=(*system, *query.messages), model=spec.model, grounding=grounding, panel=None)
+        return replace(
+            query,
+            messages=(*system, *query.messages),
+            model=spec.model,
+            grounding=grounding,
+            panel=None,
+            prompt=_prompt(spec.prompt),
+        )
 
     async def _fused(self) -> AsyncGenerator[AnswerPart, None]:
         if self._options.fusion != "synthesis":
@@ -268,6 +277,13 @@ class _Sitting:
             degraded=(*answer.degraded, *failed),
             stages={**answer.stages, **decision.stages, "panel": _milliseconds(self._started)},
         )
+
+
+def _prompt(reference: str) -> PromptUse | None:
+    if not reference:
+        return None
+    named = PromptReference.parse(reference)
+    return PromptUse(named.name, named.label, named.version)
 
 
 def _estimated(text: str) -> int:

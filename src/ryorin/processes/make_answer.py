@@ -211,6 +211,7 @@ class AnswerMaker:
             calls=draft.calls.all,
             served_by=served.deployment,
             usd=served.usd,
+            prompt=query.prompted,
         )
 
 

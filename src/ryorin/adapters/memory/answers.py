@@ -181,5 +181,6 @@ def _selected(entry: CachedAnswer, selection: Selection) -> bool:
         selection.tag is None
         and selection.collection in (None, entry.collection)
         and selection.model in (None, entry.answer.model)
+        and selection.prompt in (None, entry.answer.prompt.name if entry.answer.prompt else "")
         and (selection.document is None or selection.document in documents)
     )

@@ -17,6 +17,7 @@ SELECTED = """
 org_id = %(org_id)s AND expires_at > now() AND (invalidated_at IS NULL OR context IS NOT NULL)
 AND (%(collection)s::text IS NULL OR collection = %(collection)s)
 AND (%(model)s::text IS NULL OR answer->>'model' = %(model)s)
+AND (%(prompt)s::text IS NULL OR answer->'prompt'->>'name' = %(prompt)s)
 AND (%(document)s::text IS NULL OR id IN (
      SELECT l.id FROM answer_ledger l
      WHERE l.org_id = %(org_id)s AND l.collection = %(collection)s AND l.documents @> ARRAY[%(document)s::text]))
@@ -73,6 +74,7 @@ def selected(org_id: OrgId, selection: Selection) -> dict[str, str | None]:
         "document": selection.document,
         "tag": selection.tag,
         "model": selection.model,
+        "prompt": selection.prompt,
     }
 
 

@@ -43,6 +43,7 @@ from ryorin.processes.expert_panel import ExpertPanel
 from ryorin.processes.freshness_check import FreshnessCheck
 from ryorin.processes.keep_answers_fresh import FOLLOWED
 from ryorin.processes.make_answer import AnswerMaker
+from ryorin.processes.prepared_questions import PreparedQuestions
 from ryorin.processes.semantic_hits import Embed, SemanticHits
 from ryorin.processes.shared_flights import SharedFlights
 from ryorin.processes.text_tasks import TextTasks
@@ -141,6 +142,7 @@ def answer_handlers(
     process = AnswerQuestionProcess(
         maker, layers, SharedFlights(flights), paraphrases, bus, base.telemetry, ledger.note, panel
     )
+    questions = PreparedQuestions(process, bus, settings.default_model)
     provenance = ProvenanceQueries(PostgresAnswerLedger(base.pool))
 
     async def prices(org_id: OrgId) -> Mapping[str, Price]:
@@ -154,7 +156,7 @@ def answer_handlers(
         return (*views, ModelView(EXPERTS, "experts", "ryorin")) if known else views
 
     handlers: dict[type[Query[Any]], Callable[[Any, Actor], Any]] = {
-        AnswerQuestion: process.answer,
+        AnswerQuestion: questions.answer,
         ListModels: list_models,
         SummariseText: tasks.summarise,
         TranslateText: tasks.translate,
@@ -163,7 +165,7 @@ def answer_handlers(
         **query_handlers(ledger, prices, semantic, settings.cache.semantic_bound),
     }
     streams: dict[type[Query[Any]], Callable[[Any, Actor], Any]] = {
-        AnswerQuestion: process.stream,
+        AnswerQuestion: questions.stream,
         SummariseText: tasks.stream_summary,
         TranslateText: tasks.stream_translation,
     }

@@ -27,6 +27,8 @@ from ryorin.contexts.identity import events as identity_events
 from ryorin.contexts.knowledge import commands as knowledge_commands
 from ryorin.contexts.knowledge import events as knowledge_events
 from ryorin.contexts.operations import commands as operations_commands
+from ryorin.contexts.prompts import commands as prompts_commands
+from ryorin.contexts.prompts import events as prompts_events
 from ryorin.contexts.routing import commands as routing_commands
 from ryorin.contexts.routing import events as routing_events
 from ryorin.kernel.codec import command_registry, event_registry
@@ -59,6 +61,7 @@ def build_foundation(pool: Pool) -> Foundation:
         *gateway_events.EVENTS,
         *routing_events.EVENTS,
         *files_events.EVENTS,
+        *prompts_events.EVENTS,
     )
     for commands in (
         knowledge_commands,
@@ -68,6 +71,7 @@ def build_foundation(pool: Pool) -> Foundation:
         gateway_commands,
         routing_commands,
         files_commands,
+        prompts_commands,
     ):
         commands_known.register(*commands.COMMANDS)
     notifications = Notifications(

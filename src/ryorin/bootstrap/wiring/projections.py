@@ -20,6 +20,8 @@ from ryorin.adapters.postgres.identity import SCHEMA as KEYS_SCHEMA
 from ryorin.adapters.postgres.identity import PostgresKeyRows
 from ryorin.adapters.postgres.pool import Connection
 from ryorin.adapters.postgres.projections import PostgresProjectionStore, Schema
+from ryorin.adapters.postgres.prompts import SCHEMA as PROMPTS_SCHEMA
+from ryorin.adapters.postgres.prompts import PostgresPromptRows
 from ryorin.adapters.postgres.routing import SCHEMA as ROUTING_SCHEMA
 from ryorin.adapters.postgres.routing import PostgresRoutingRows
 from ryorin.adapters.postgres.search_rows import PostgresSearchRows
@@ -31,6 +33,7 @@ from ryorin.contexts.identity.module import KeysProjection
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.module import DocumentsProjection, SearchProjection
 from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
+from ryorin.contexts.prompts.module import PromptsProjection
 from ryorin.contexts.routing.module import RoutingProjection
 from ryorin.kernel.projection import Projection, ProjectionRunner
 from ryorin.processes.keep_answers_fresh import FreshnessProjection
@@ -74,6 +77,7 @@ def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -
     add(KeysProjection(), KEYS_SCHEMA, PostgresKeyRows, BATCH)
     add(CatalogueProjection(), CATALOGUE_SCHEMA, PostgresCatalogueRows, BATCH)
     add(FilesProjection(), FILES_SCHEMA, PostgresFileRows, BATCH)
+    add(PromptsProjection(), PROMPTS_SCHEMA, PostgresPromptRows, BATCH)
     add(RoutingProjection(), ROUTING_SCHEMA, PostgresRoutingRows, BATCH)
     add(DocumentsProjection(), DOCUMENTS_SCHEMA, PostgresDocumentRows, BATCH)
     add(

@@ -26,6 +26,8 @@ FRESHNESS_MODEL = "answers.freshness"
 CATALOGUE_MODEL = "gateway.catalogue"
 # who the experts are, and who is asked for what
 ROUTING_MODEL = "routing.experts"
+# which version a prompt's label names
+PROMPTS_MODEL = "prompts.prompts"
 # asked as a model, a panel of experts answers
 EXPERTS = "experts"
 
@@ -154,6 +156,24 @@ class PanelOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptUse:
+    """A prompt to be asked with, its version by label (none: production) or by number; its variables' values."""
+
+    name: str
+    label: str | None = None
+    version: int | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptUsed:
+    """The version of a prompt that a question was asked with."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class DraftReport:
     """What came of one expert: `outcome` is answered, or the code of its failure."""
 
@@ -216,6 +236,7 @@ class Answer:
     served_by: str = ""
     usd: float = 0.0
     panel: PanelReport | None = None
+    prompt: PromptUsed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +255,11 @@ class AnswerPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerQuestion(Query[Answer]):
-    """What is the answer to this conversation? Streaming sends the same query to `QueryBus.stream`."""
+    """What is the answer to this conversation? Streaming sends the same query to `QueryBus.stream`.
+
+    `prompt` goes before the messages; it may name the model, if the question names none (""). `prompted` says which
+    version is in the messages already.
+    """
 
     name: ClassVar[str] = "answers.answer_question"
     scope: ClassVar[Scope] = Scope.ANSWERS_READ
@@ -249,17 +274,22 @@ class AnswerQuestion(Query[Answer]):
     tools: ToolUse | None = None
     form: AnswerForm | None = None
     panel: PanelOptions | None = None
+    prompt: PromptUse | None = None
+    prompted: PromptUsed | None = None
 
     def depends_on(self) -> tuple[str, ...]:
-        """Experts are asked only where the model says so."""
-        return (*self.read_models, ROUTING_MODEL) if self.model == EXPERTS else self.read_models
+        """Experts, who may have prompts, are asked only where the model says so."""
+        experts = (ROUTING_MODEL,) if self.model == EXPERTS else ()
+        prompts = (PROMPTS_MODEL,) if self.prompt or experts else ()
+        return (*self.read_models, *experts, *prompts)
 
     def needs(self) -> tuple[Scope, ...]:
         """An answer from documents, cached or not, is for who may read them."""
         return (self.scope, Scope.KNOWLEDGE_READ) if self.grounding else (self.scope,)
 
     def validate(self) -> None:
-        if not any(message.role == "user" and message.content.strip() for message in self.messages):
+        # a prompt may say all there is to say
+        if self.prompt is None and not any(one.role == "user" and one.content.strip() for one in self.messages):
             raise InvalidInput("messages must contain at least one user message with text")
         if len(self.messages) > MAX_MESSAGES:
             raise InvalidInput(f"{len(self.messages)} messages were given; at most {MAX_MESSAGES} are allowed")

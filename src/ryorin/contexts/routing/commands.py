@@ -11,6 +11,8 @@ from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command, Result, Scope
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# of the prompts' names and labels, which are another context's
+PROMPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[a-z0-9][a-z0-9._-]{0,35})?")
 MAX_TEXT_CHARACTERS = 20_000
 MAX_COLLECTIONS = 10
 # an expert may not be answered by the experts
@@ -53,6 +55,8 @@ class PutExpert(Command):
             raise InvalidInput("an expert needs a description: it decides what comes here until a gate is trained")
         if max(len(spec.description), len(spec.system)) > MAX_TEXT_CHARACTERS:
             raise InvalidInput(f"description and system prompt have at most {MAX_TEXT_CHARACTERS} characters")
+        if spec.prompt and not PROMPT.fullmatch(spec.prompt):
+            raise InvalidInput(f"prompt {spec.prompt[:60]!r} must be NAME, NAME@LABEL or NAME@NUMBER")
         if len(spec.collections) > MAX_COLLECTIONS:
             raise InvalidInput(f"an expert has at most {MAX_COLLECTIONS} collections")
         if spec.model == "extractive" and not spec.collections:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ExpertSpec:
-    """A model with a system prompt and collections.
+    """A model with a system prompt and collections. `prompt` names a stored one: NAME, NAME@LABEL or NAME@NUMBER.
 
     `description` says what it is for: without a trained gate it decides what comes here. `general` takes what no
     expert is for.
@@ -19,6 +19,7 @@ class ExpertSpec:
     system: str = ""
     collections: tuple[str, ...] = ()
     general: bool = False
+    prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

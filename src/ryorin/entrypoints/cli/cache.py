@@ -69,12 +69,13 @@ def build(session: Session) -> typer.Typer:
         document: Annotated[str | None, typer.Option(help="Answers with this document in their context.")] = None,
         tag: Annotated[str | None, typer.Option(help="Answers with a document of this tag in their context.")] = None,
         model: Annotated[str | None, typer.Option(help="Answers of this model.")] = None,
+        prompt: Annotated[str | None, typer.Option(help="Answers to this prompt, whichever version.")] = None,
         everything: Annotated[bool, typer.Option("--everything", help="All answers.")] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
         json: AsJson = False,
     ) -> None:
         """Take answers out of all layers; what is named must all hold."""
-        selection = Selection(collection, document, tag, model, everything)
+        selection = Selection(collection, document, tag, model, prompt, everything)
 
         async def work(services: Services) -> None:
             if dry_run:

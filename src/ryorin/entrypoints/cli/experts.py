@@ -48,9 +48,10 @@ def _changes(group: typer.Typer, session: Session) -> None:
         system: Annotated[str, typer.Option(help="Its system prompt.")] = "",
         collection: Annotated[list[str] | None, typer.Option("--collection", "-c", help="Repeat for several.")] = None,
         general: Annotated[bool, typer.Option("--general", help="Takes what no expert is for.")] = False,
+        prompt: Annotated[str, typer.Option(help="A stored prompt: NAME, NAME@LABEL or NAME@NUMBER.")] = "",
     ) -> None:
         """Register an expert, or change it."""
-        spec = ExpertSpec(model, description, system, tuple(collection or ()), general)
+        spec = ExpertSpec(model, description, system, tuple(collection or ()), general, prompt)
 
         async def work(services: Services) -> None:
             await _settled(services, session, PutExpert(expert=expert, spec=spec))

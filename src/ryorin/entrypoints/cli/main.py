@@ -21,6 +21,7 @@ from ryorin.entrypoints.cli import (
     gateway,
     keys,
     projections,
+    prompts,
     questions,
 )
 from ryorin.entrypoints.cli.ingest import FolderIngest, Report, Target
@@ -55,6 +56,7 @@ def build_cli(session: Session, serve: Serve) -> typer.Typer:
     cli.add_typer(keys.build(session), name="keys")
     gateway.add(cli, session)
     cli.add_typer(experts.build(session), name="experts")
+    cli.add_typer(prompts.build(session), name="prompts")
     return cli
 
 

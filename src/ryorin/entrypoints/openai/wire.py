@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from ryorin.contexts.answers.queries import (
     ChatMessage,
     GroundingOptions,
     PanelOptions,
+    PromptUse,
     Role,
     SamplingOptions,
 )
@@ -112,6 +114,15 @@ class ExpertsOptions(Struct, forbid_unknown_fields=True):
     model: str | None = None
 
 
+class PromptOptions(Struct, forbid_unknown_fields=True):
+    """A stored prompt that goes before the messages, its version by label or number; its variables' values."""
+
+    name: str
+    label: str | None = None
+    version: int | None = None
+    variables: dict[str, str | int | float | bool] = {}
+
+
 class RyorinOptions(Struct, forbid_unknown_fields=True):
     """What Ryorin adds to the request."""
 
@@ -129,6 +140,7 @@ class RyorinOptions(Struct, forbid_unknown_fields=True):
     ttl_seconds: float | None = None
     semantic: bool | None = None
     experts: ExpertsOptions | None = None
+    prompt: PromptOptions | None = None
     consistency_token: str | None = None
     wait_seconds: Annotated[float, Meta(ge=0, le=60)] = 10.0
 
@@ -238,7 +250,8 @@ def checked(body: ChatBody) -> ChatBody:
 def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
     """The question behind a request; a model may name its collection as MODEL/collection/NAME."""
     options = body.ryorin or RyorinOptions()
-    model, collection = split_model(body.model, default_model)
+    # a prompt may say which model answers
+    model, collection = split_model(body.model, "" if options.prompt else default_model)
     collection = options.collection or collection
     grounding = None
     if collection is not None:
@@ -271,6 +284,7 @@ def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
             options.semantic,
         ),
         panel=_panel(options.experts),
+        prompt=_prompt(options.prompt),
         tools=_tools(body),
         form=_form(body.response_format),
     )
@@ -294,6 +308,13 @@ def _panel(wanted: ExpertsOptions | None) -> PanelOptions | None:
     if wanted is None:
         return None
     return PanelOptions(wanted.top_k, wanted.fusion, wanted.deadline_seconds, wanted.model)
+
+
+def _prompt(wanted: PromptOptions | None) -> PromptUse | None:
+    if wanted is None:
+        return None
+    values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in wanted.variables.items()}
+    return PromptUse(wanted.name, wanted.label, wanted.version, values)
 
 
 def _tools(body: ChatBody) -> ToolUse | None:

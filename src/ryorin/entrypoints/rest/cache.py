@@ -29,6 +29,7 @@ class SelectionBody(Body):
     document: str | None = None
     tag: str | None = None
     model: str | None = None
+    prompt: str | None = None
     everything: bool = False
 
     def selection(self) -> Selection:

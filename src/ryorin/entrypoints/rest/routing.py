@@ -40,6 +40,7 @@ class ExpertBody(Body):
     system: str = Field(default="", description="Its system prompt")
     collections: list[str] = Field(default=[], description="It drafts an answer from each; none: as the request says")
     general: bool = Field(default=False, description="Takes what no expert is for")
+    prompt: str = Field(default="", description="A stored prompt: NAME, NAME@LABEL or NAME@NUMBER, without variables")
 
 
 class ExampleBody(BaseModel):
@@ -113,7 +114,7 @@ async def list_experts(caller: CallerNeeded, demand: DemandNeeded) -> Any:
 @router.put("/experts/{expert}")
 async def put_expert(expert: ExpertName, body: ExpertBody, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
     """Register an expert, or change it. Whoever asks the model `experts` may be answered by it."""
-    spec = ExpertSpec(body.model, body.description, body.system, tuple(body.collections), body.general)
+    spec = ExpertSpec(body.model, body.description, body.system, tuple(body.collections), body.general, body.prompt)
     return Written(**await caller.send_and_settle(PutExpert(expert=expert, spec=spec), SETTLED, key))
 
 

@@ -1,6 +1,6 @@
 """What makes two questions the same: everything a model's answer may depend on, and nothing else.
 
-Normalisation (version 4, ADR-0018): text is brought to Unicode normalisation form C, line ends become \\n, white
+Normalisation (version 5, ADR-0018): text is brought to Unicode normalisation form C, line ends become \\n, white
 space around each message is dropped, and defaults are written out. Nothing else inside a message is touched: a model
 may answer it differently.
 """
@@ -15,7 +15,7 @@ from ryorin.contexts.answers.queries import AnswerQuestion, ChatMessage
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.messages import Actor
 
-NORMALISATION = 4
+NORMALISATION = 5
 
 
 def cache_key(query: AnswerQuestion, actor: Actor, model_identity: str = "") -> str:
@@ -33,6 +33,7 @@ def cache_key(query: AnswerQuestion, actor: Actor, model_identity: str = "") -> 
         "sampling": to_json(query.sampling),
         "tools": to_json(query.tools),
         "form": to_json(query.form),
+        "prompt": to_json(query.prompted),
         "grounding": to_json(query.grounding),
         # without documents it does not matter who asks
         "readers": to_json(actor.readers) if query.grounding else None,

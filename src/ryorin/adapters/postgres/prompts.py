@@ -1,0 +1,166 @@
+"""Prompts on PostgreSQL: rows of versions and labels, and what a process remembers of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from cachebox import LRUCache
+
+from ryorin.adapters.postgres.notifications import Channel
+from ryorin.adapters.postgres.pool import Connection, Pool, run
+from ryorin.adapters.postgres.projections import Schema
+from ryorin.contexts.prompts.queries import PromptView
+from ryorin.contexts.prompts.versions import LATEST, PromptVersion
+from ryorin.kernel.codec import from_json, to_json
+from ryorin.kernel.errors import Unavailable
+from ryorin.kernel.messages import OrgId
+
+DDL = """
+CREATE TABLE prompt_versions_g{g} (
+    org_id text NOT NULL, prompt text NOT NULL, version int NOT NULL, said jsonb NOT NULL,
+    created_at timestamptz NOT NULL, PRIMARY KEY (org_id, prompt, version));
+CREATE TABLE prompt_labels_g{g} (
+    org_id text NOT NULL, prompt text NOT NULL, label text NOT NULL, version int NOT NULL,
+    PRIMARY KEY (org_id, prompt, label));
+"""
+SCHEMA = Schema(DDL, ("prompt_versions", "prompt_labels"))
+
+ADD_VERSION = """
+INSERT INTO prompt_versions_g{g} (org_id, prompt, version, said, created_at) VALUES (%s, %s, %s, %s, %s)
+"""
+MOVE_LABEL = """
+INSERT INTO prompt_labels_g{g} (org_id, prompt, label, version) VALUES (%s, %s, %s, %s)
+ON CONFLICT (org_id, prompt, label) DO UPDATE SET version = excluded.version
+"""
+REMOVE_LABEL = "DELETE FROM prompt_labels_g{g} WHERE org_id = %s AND prompt = %s AND label = %s"
+REMOVE_LABELS = "DELETE FROM prompt_labels_g{g} WHERE org_id = %s AND prompt = %s"
+REMOVE_VERSIONS = "DELETE FROM prompt_versions_g{g} WHERE org_id = %s AND prompt = %s"
+LABELS = """
+SELECT label, version FROM prompt_labels WHERE org_id = %(org_id)s AND prompt = %(prompt)s
+UNION ALL SELECT %(latest)s, max(version) FROM prompt_versions
+WHERE org_id = %(org_id)s AND prompt = %(prompt)s HAVING count(*) > 0
+"""
+VERSION = """
+SELECT said, created_at FROM prompt_versions WHERE org_id = %s AND prompt = %s AND version = %s
+"""
+VERSIONS = """
+SELECT said, created_at FROM prompt_versions WHERE org_id = %s AND prompt = %s ORDER BY version DESC
+"""
+LISTED = """
+SELECT prompt, max(version) AS latest,
+    (SELECT COALESCE(jsonb_object_agg(l.label, l.version), '{}') FROM prompt_labels l
+     WHERE l.org_id = v.org_id AND l.prompt = v.prompt) AS labels
+FROM prompt_versions v WHERE org_id = %s GROUP BY org_id, prompt ORDER BY prompt
+"""
+TOLD = "prompt\x1f"
+REMEMBERED = 10_000
+
+Made = tuple[PromptVersion, datetime]
+
+
+class PostgresPromptRows:
+    """The `PromptRows` port: one generation's tables, on the projection's connection."""
+
+    def __init__(self, connection: Connection, generation: int) -> None:
+        self._connection = connection
+        self._generation = generation
+
+    async def _run(self, statement: str, *parameters: object) -> None:
+        await run(self._connection, statement.replace("{g}", str(self._generation)), parameters)
+
+    async def add_version(self, org_id: OrgId, prompt: str, version: PromptVersion, created_at: datetime) -> None:
+        """Write a version."""
+        said = json.dumps(to_json(version), ensure_ascii=False)
+        await self._run(ADD_VERSION, org_id, prompt, version.number, said, created_at)
+
+    async def move_label(self, org_id: OrgId, prompt: str, label: str, version: int) -> None:
+        """Have a label name a version."""
+        await self._run(MOVE_LABEL, org_id, prompt, label, version)
+
+    async def remove_label(self, org_id: OrgId, prompt: str, label: str) -> None:
+        """Delete a label."""
+        await self._run(REMOVE_LABEL, org_id, prompt, label)
+
+    async def remove_prompt(self, org_id: OrgId, prompt: str) -> None:
+        """Delete a prompt with all it has."""
+        await self._run(REMOVE_LABELS, org_id, prompt)
+        await self._run(REMOVE_VERSIONS, org_id, prompt)
+
+    async def changed(self, org_id: OrgId, prompt: str) -> None:
+        """Tell every process, when the transaction commits."""
+        payload = f"{TOLD}{org_id}\x1f{prompt}\x1f"
+        await run(self._connection, "SELECT pg_notify(%s, %s)", (Channel.EVICTIONS.value, payload))
+
+
+class PostgresPrompts:
+    """The `Prompts` port; hears notifications through `told` and `connection`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        # with the round of notifications in which they were read; of what is not there, nothing is remembered
+        self._labels: LRUCache[tuple[str, str], tuple[int, Mapping[str, int]]] = LRUCache(REMEMBERED)
+        self._versions: LRUCache[tuple[str, str, int], tuple[int, Made]] = LRUCache(REMEMBERED)
+        self._round = 0
+        self._connected = False
+
+    async def listed(self, org_id: OrgId) -> Sequence[PromptView]:
+        """By name."""
+        rows = await self._pool.fetch(LISTED, (org_id,))
+        return [
+            PromptView(row["prompt"], row["latest"], {LATEST: row["latest"], **dict(sorted(row["labels"].items()))})
+            for row in rows
+        ]
+
+    async def labels(self, org_id: OrgId, prompt: str) -> Mapping[str, int] | None:
+        """The version that each label names; what was known last, while the database does not answer."""
+        read_in, known = self._labels.get((org_id, prompt)) or (None, None)
+        if known is not None and read_in == self._round and self._connected:
+            return known
+        began = self._round
+        try:
+            rows = await self._pool.fetch(LABELS, {"org_id": org_id, "prompt": prompt, "latest": LATEST})
+        except Unavailable:
+            if known is None:
+                raise
+            return known
+        labels = {row["label"]: int(row["version"]) for row in rows}
+        if not labels:
+            self._labels.pop((org_id, prompt), None)
+            return None
+        self._labels[org_id, prompt] = began, labels
+        return labels
+
+    async def version(self, org_id: OrgId, prompt: str, number: int) -> Made | None:
+        """A version; it never changes, but may be gone with its prompt."""
+        read_in, known = self._versions.get((org_id, prompt, number)) or (None, None)
+        if known is not None and read_in == self._round and self._connected:
+            return known
+        began = self._round
+        try:
+            row = await self._pool.fetch_one(VERSION, (org_id, prompt, number))
+        except Unavailable:
+            if known is None:
+                raise
+            return known
+        if row is None:
+            return None
+        made = from_json(PromptVersion, row["said"]), row["created_at"]
+        self._versions[org_id, prompt, number] = began, made
+        return made
+
+    async def versions(self, org_id: OrgId, prompt: str) -> Sequence[Made]:
+        """Newest first."""
+        rows = await self._pool.fetch(VERSIONS, (org_id, prompt))
+        return [(from_json(PromptVersion, row["said"]), row["created_at"]) for row in rows]
+
+    def told(self, payload: str) -> None:
+        """Take a notification: `prompt US org US name US`; others are not for us."""
+        if payload.startswith(TOLD):
+            self._round += 1
+
+    def connection(self, connected: bool) -> None:
+        """Notifications begin to arrive (True), or may get lost (False)."""
+        self._connected = connected
+        self._round += 1

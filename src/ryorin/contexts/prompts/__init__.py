@@ -1,0 +1,1 @@
+"""Prompts as aggregates: immutable versions, and labels that move between them."""

@@ -1,0 +1,42 @@
+"""Builds prompts: which handler answers which message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ryorin.contexts.prompts import commands, queries
+from ryorin.contexts.prompts.ports import Prompts
+from ryorin.contexts.prompts.read.projections import PromptsProjection
+from ryorin.contexts.prompts.read.prompt_queries import PromptQueries
+from ryorin.contexts.prompts.write.handlers import (
+    CreatePromptVersionHandler,
+    MovePromptLabelHandler,
+    RemovePromptHandler,
+    RemovePromptLabelHandler,
+)
+from ryorin.kernel.handlers import CommandHandler
+from ryorin.kernel.messages import Actor, Command, Query
+
+__all__ = ["PromptsProjection", "command_handlers", "query_handlers"]
+
+
+def command_handlers() -> Mapping[type[Command], CommandHandler[Any, Any]]:
+    """The write side's dispatch table."""
+    return {
+        commands.CreatePromptVersion: CreatePromptVersionHandler(),
+        commands.MovePromptLabel: MovePromptLabelHandler(),
+        commands.RemovePromptLabel: RemovePromptLabelHandler(),
+        commands.RemovePrompt: RemovePromptHandler(),
+    }
+
+
+def query_handlers(prompts: Prompts) -> Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]:
+    """The read side's dispatch table."""
+    handlers = PromptQueries(prompts)
+    return {
+        queries.ListPrompts: handlers.listed,
+        queries.GetPrompt: handlers.one,
+        queries.ListPromptVersions: handlers.versions,
+        queries.RenderPrompt: handlers.rendered,
+    }

@@ -1,0 +1,160 @@
+"""`ryorin prompts`: make versions, move labels, look at what a version says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ryorin.contexts.prompts.commands import (
+    CreatePromptVersion,
+    MovePromptLabel,
+    RemovePrompt,
+    RemovePromptLabel,
+)
+from ryorin.contexts.prompts.queries import PROMPTS_MODEL, GetPrompt, ListPrompts, ListPromptVersions
+from ryorin.contexts.prompts.versions import PromptMessage, PromptParameters, PromptReference
+from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
+from ryorin.entrypoints.services import Services
+from ryorin.kernel.codec import JSON
+from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.messages import Command
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Name = Annotated[str, typer.Argument(help="The prompt's name.")]
+Label = Annotated[str, typer.Argument(help="The label.")]
+SETTLE_SECONDS = 10.0
+
+
+def build(session: Session) -> typer.Typer:
+    """The group of commands about prompts."""
+    group = typer.Typer(help="Stored prompts: versions that never change, labels that move between them.")
+    _changes(group, session)
+    _looking(group, session)
+    return group
+
+
+async def _settled(services: Services, session: Session, command: Command) -> dict[str, JSON]:
+    receipt = await services.commands.send(command, session.administrator)
+    if receipt.record.position is not None:
+        await services.positions.wait_for((PROMPTS_MODEL,), receipt.record.position, SETTLE_SECONDS)
+    return dict(receipt.record.result or {})
+
+
+def _changes(group: typer.Typer, session: Session) -> None:
+    @group.command()
+    def put(
+        prompt: Name,
+        file: Annotated[Path, typer.Argument(help="A file with the text; variables are written {{name}}.")],
+        label: Annotated[list[str] | None, typer.Option("--label", "-l", help="Moves to it; repeat for more.")] = None,
+        note: Annotated[str, typer.Option(help="Why it was made.")] = "",
+        model: Annotated[str | None, typer.Option(help="The model that answers, unless a question names one.")] = None,
+        temperature: Annotated[float | None, typer.Option(help="0-2.")] = None,
+        max_tokens: Annotated[int | None, typer.Option(help="Of an answer.")] = None,
+    ) -> None:
+        """Make a new version from a file; the same text again makes none."""
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            session.fail(InvalidInput(f"{file} cannot be read ({type(error).__name__})"))
+        command = CreatePromptVersion(
+            prompt=prompt,
+            messages=(PromptMessage("system", text),),
+            parameters=PromptParameters(model=model, temperature=temperature, max_tokens=max_tokens),
+            note=note,
+            labels=tuple(label or ()),
+        )
+
+        async def work(services: Services) -> None:
+            made = await _settled(services, session, command)
+            named = f", which is {' and '.join(label)} now" if label else ""
+            session.out.print(f"{prompt} has version {made['version']}{named}", markup=False)
+
+        session.run(WORKING, work)
+
+    @group.command()
+    def label(prompt: Name, label: Label, version: Annotated[int, typer.Argument(help="The version.")]) -> None:
+        """Have a label name a version; back to an earlier one is the rollback."""
+
+        async def work(services: Services) -> None:
+            await _settled(services, session, MovePromptLabel(prompt=prompt, label=label, version=version))
+            session.out.print(f"{prompt}@{label} is version {version}", markup=False)
+
+        session.run(WORKING, work)
+
+    @group.command()
+    def unlabel(prompt: Name, label: Label) -> None:
+        """Have a label name nothing."""
+
+        async def work(services: Services) -> None:
+            await _settled(services, session, RemovePromptLabel(prompt=prompt, label=label))
+            session.out.print(f"{prompt} has no label {label} any more", markup=False)
+
+        session.run(WORKING, work)
+
+    @group.command()
+    def remove(prompt: Name) -> None:
+        """Take a prompt away with all its versions."""
+
+        async def work(services: Services) -> None:
+            await _settled(services, session, RemovePrompt(prompt=prompt))
+            session.out.print(f"{prompt} is gone", markup=False)
+
+        session.run(WORKING, work)
+
+
+def _looking(group: typer.Typer, session: Session) -> None:
+    @group.command("list")
+    def list_prompts(json: AsJson = False) -> None:
+        """Prompts with their labels."""
+
+        async def work(services: Services) -> None:
+            prompts = await services.queries.ask(ListPrompts(), session.administrator)
+            if json:
+                print_json({"prompts": prompts})
+                return
+            table = Table("prompt", "versions", "labels")
+            for one in prompts:
+                table.add_row(one.name, str(one.latest), ", ".join(f"{name} {at}" for name, at in one.labels.items()))
+            session.out.print(table)
+
+        session.run(READING, work)
+
+    @group.command()
+    def show(
+        reference: Annotated[str, typer.Argument(help="NAME (production), NAME@LABEL or NAME@NUMBER.")],
+        json: AsJson = False,
+    ) -> None:
+        """What a version says."""
+
+        async def work(services: Services) -> None:
+            query = GetPrompt(reference=PromptReference.parse(reference))
+            view = await services.queries.ask(query, session.administrator)
+            if json:
+                print_json(view)
+                return
+            for message in view.version.messages:
+                session.out.print(f"[{message.role}]", markup=False)
+                session.out.print(message.content, markup=False)
+
+        session.run(READING, work)
+
+    @group.command()
+    def versions(prompt: Name, json: AsJson = False) -> None:
+        """All versions, newest first."""
+
+        async def work(services: Services) -> None:
+            found = await services.queries.ask(ListPromptVersions(prompt=prompt), session.administrator)
+            if json:
+                print_json({"versions": found})
+                return
+            table = Table("version", "made", "by", "labels", "variables", "note")
+            for view in found:
+                made = f"{view.created_at:%Y-%m-%d %H:%M}"
+                named, needed = ", ".join(view.labels), ", ".join(view.variables)
+                table.add_row(str(view.version.number), made, view.version.author, named, needed, view.version.note)
+            session.out.print(table)
+
+        session.run(READING, work)
