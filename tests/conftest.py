@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,8 +18,14 @@ from ryorin.adapters.postgres.embedded import EmbeddedPostgres, drop_database
 from ryorin.bootstrap.app import App, open_app
 from ryorin.bootstrap.settings import Settings
 
-for name in [name for name in os.environ if name.startswith("RYORIN_") and name != "RYORIN_BENCH_DATA"]:
+OURS = ("RYORIN_BENCH_DATA", "RYORIN_MODELS_DIR") if "PYTEST_XDIST_WORKER" in os.environ else ("RYORIN_BENCH_DATA",)
+for name in [name for name in os.environ if name.startswith("RYORIN_") and name not in OURS]:
     del os.environ[name]
+if "RYORIN_MODELS_DIR" not in os.environ:
+    # the model is converted once for all servers and workers of a run
+    models = tempfile.mkdtemp(prefix="ryorin-test-models-")
+    os.environ["RYORIN_MODELS_DIR"] = models
+    atexit.register(shutil.rmtree, models, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +51,9 @@ def database_url(server_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> OnnxE5Engine:
+def engine() -> OnnxE5Engine:
     """The default embedding engine, converted once."""
-    return OnnxE5Engine(tmp_path_factory.mktemp("models"), threads=2)
+    return OnnxE5Engine(Path(os.environ["RYORIN_MODELS_DIR"]), threads=2)
 
 
 @pytest.fixture

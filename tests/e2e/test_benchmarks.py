@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,8 +59,9 @@ def _run(name: str) -> Finished:
 
 @pytest.fixture(scope="module")
 def runs() -> Iterator[dict[str, Future[Finished]]]:
-    """All benchmarks, two at a time: how fast they are does not matter here."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    """All benchmarks, beside other tests or two at a time: how fast they are does not matter here."""
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1
+    with ThreadPoolExecutor(max_workers=1 if beside else 2) as pool:
         yield {name: pool.submit(_run, name) for name in PROMISED}
         pool.shutdown(cancel_futures=True)
 

@@ -21,6 +21,8 @@ FIRST = (
     "put /api/v1/providers/{provider}/models/{alias}",
     "put /api/v1/budgets/{subject}",
     "put /api/v1/experts/{expert}",
+    "post /api/v1/prompts/{prompt}/versions",
+    "put /api/v1/prompts/{prompt}/labels/{label}",
     # its example wants a version that is there, and the command of the training is waited for
     "post /api/v1/gate/train",
 )
@@ -36,6 +38,8 @@ LAST = (
     "delete /api/v1/providers/{provider}",
     "delete /api/v1/budgets/{subject}",
     "delete /api/v1/experts/{expert}",
+    "delete /api/v1/prompts/{prompt}/labels/{label}",
+    "delete /api/v1/prompts/{prompt}",
     "post /api/v1/keys",
     "delete /api/v1/keys/{prefix}",
 )

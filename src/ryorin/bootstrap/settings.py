@@ -165,6 +165,9 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=default_data_dir)
     database_url: str | None = None
+    # where models lie that were converted for this machine; several servers may share it. Default: models/ of the
+    # data directory
+    models_dir: Path | None = None
     # where `file:NAME` of a provider's secret is looked for; default: secrets/ of the data directory
     secrets_dir: Path | None = None
     host: str = "127.0.0.1"

