@@ -1,11 +1,12 @@
 """Is a cached answer ever stale, and what do other ways of keeping answers fresh give for the same operations?
 
 10,000 operations on real passages in Japanese and English: four of five are questions (Zipf-distributed, some about
-documents that are not there yet, by people of two groups), the others add, edit, delete and tag documents and change
-who may read them. After every question the same is answered anew without any cache, at the position of the last write:
-that is the truth. Beside the strict cache, on the same truths: caches that keep answers for 60 s and for 3,600 s, one
-that drops an answer when a document of its context changes but knows nothing of new ones, and an oracle that drops
-exactly what would be answered otherwise now. Their clock goes one second with each operation.
+documents that are not there yet, by people of two groups), the others add, edit, delete and tag documents, change
+who may read them, and move the label of a stored prompt, by which every second question is asked. After every question
+the same is answered anew without any cache, at the position of the last write: that is the truth, and the version that
+the label named then is part of it. Beside the strict cache, on the same truths: caches that keep answers for 60 s and
+for 3,600 s, one that drops an answer when a document of its context changes but knows nothing of new ones, and an
+oracle that drops exactly what would be answered otherwise now. Their clock goes one second with each operation.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks import corpora
@@ -25,12 +26,21 @@ from benchmarks.measure import Machine, data_folder, percentile, report, say
 from ryorin.bootstrap.app import App, open_app
 from ryorin.bootstrap.settings import Settings
 from ryorin.contexts.answers.module import ExtractiveAnswerer
-from ryorin.contexts.answers.queries import FRESHNESS_MODEL, Answer, AnswerQuestion, ChatMessage, GroundingOptions
+from ryorin.contexts.answers.queries import (
+    FRESHNESS_MODEL,
+    Answer,
+    AnswerQuestion,
+    ChatMessage,
+    GroundingOptions,
+    PromptUse,
+)
 from ryorin.contexts.identity.module import LOCAL_ADMINISTRATOR
 from ryorin.contexts.knowledge.commands import DeleteDocument, PutDocument, ShareDocument, TagDocument
 from ryorin.contexts.knowledge.module import analyse, split_sentences
 from ryorin.contexts.knowledge.queries import SEARCH_MODEL
 from ryorin.contexts.operations.queries import GetCommand
+from ryorin.contexts.prompts.commands import CreatePromptVersion, MovePromptLabel
+from ryorin.contexts.prompts.versions import PromptMessage
 from ryorin.kernel.consistency import Consistency, ensure
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import EVERYONE, Actor, Command, Scope, may_read
@@ -44,11 +54,13 @@ QUESTIONS = 600
 ZIPF = 1.0
 SECONDS_PER_OPERATION = 1.0
 COLLECTION = "corpus"
-WRITES = ("add", "edit", "delete", "tag", "share")
+WRITES = ("add", "edit", "delete", "tag", "share", "label")
 # served without making the answer again
 HITS = ("l1", "l2", "revalidated")
 TAGS = ("public", "draft", "old")
-WRITE_WEIGHTS = (30, 40, 15, 5, 10)
+WRITE_WEIGHTS = (30, 38, 15, 5, 10, 2)
+PROMPT, LABEL, VERSIONS = "tone", "production", 3
+PROMPTED_SHARE = 0.5
 # who asks, how often, and whom a document may be for
 READING = frozenset({Scope.KNOWLEDGE_READ, Scope.ANSWERS_READ})
 ASKERS = {
@@ -162,6 +174,14 @@ class Library:
         self._later = list(later.items())
         self.written: Counter[str] = Counter()
         self.readers: dict[str, tuple[str, ...]] = {}
+        self.labelled = VERSIONS
+
+    async def prepare(self) -> LogPosition:
+        """Make the prompt's versions, the last one labelled."""
+        for number in range(1, VERSIONS + 1):
+            said = (PromptMessage("system", f"Tone number {number}."),)
+            position = await self._done(CreatePromptVersion(prompt=PROMPT, messages=said, labels=(LABEL,)))
+        return position
 
     async def write(self) -> tuple[str, LogPosition]:
         """Change something; the document's name and the write's token."""
@@ -169,6 +189,9 @@ class Library:
         if kind == "add" and not self._later:
             kind = "edit"
         self.written[kind] += 1
+        if kind == "label":
+            self.labelled = self._dice.choice([one for one in range(1, VERSIONS + 1) if one != self.labelled])
+            return PROMPT, await self._done(MovePromptLabel(prompt=PROMPT, label=LABEL, version=self.labelled))
         if kind == "add":
             name, text = self._later.pop(self._dice.randrange(len(self._later)))
             return name, await self.put(name, text)
@@ -243,12 +266,15 @@ class Asker:
         extractive = ExtractiveAnswerer(split_sentences, analyse)
         self._maker = AnswerMaker(app.gateway.directory, extractive, app.base.positions, app.base.clock, app.base.ids)
 
-    async def ask(self, text: str, actor: Actor) -> Answer:
+    async def ask(self, text: str, actor: Actor, prompted: bool) -> Answer:
         """As a user would: strict, without a token."""
-        return await self._app.services.queries.ask(_question(text), actor)
+        question = replace(_question(text), prompt=PromptUse(PROMPT, LABEL) if prompted else None)
+        return await self._app.services.queries.ask(question, actor)
 
-    async def truth(self, text: str, actor: Actor, token: LogPosition | None, hidden: frozenset[str]) -> Truth:
-        """Answered without any cache, at the token."""
+    async def truth(
+        self, text: str, actor: Actor, token: LogPosition | None, hidden: frozenset[str], version: int | None
+    ) -> Truth:
+        """Answered without any cache, at the token, with a version of the prompt."""
         demand = Consistency(token, 60)
         await ensure(self._app.base.positions, (SEARCH_MODEL, FRESHNESS_MODEL), demand)
         question = _question(text)
@@ -258,7 +284,7 @@ class Asker:
             raise SystemExit("an answer ended before it was complete")
         context = tuple((hit.document, hit.version, hit.ordinal) for hit in retrieved.result.hits)
         documents = frozenset(hit.document for hit in retrieved.result.hits)
-        return Truth(signature(made), context, documents, hidden)
+        return Truth((*signature(made)[:-1], version), (*context, version), documents, hidden)
 
 
 def _question(text: str) -> AnswerQuestion:
@@ -270,7 +296,7 @@ def _question(text: str) -> AnswerQuestion:
 def signature(answer: Answer) -> Signature:
     """All that a reader of an answer sees of it."""
     cited = ((one.number, one.document, one.version, one.start_byte, one.end_byte) for one in answer.citations)
-    return answer.text, tuple(cited)
+    return answer.text, tuple(cited), answer.prompt.version if answer.prompt else None
 
 
 def choose(data: Path, share: float, dice: random.Random) -> tuple[dict[str, str], dict[str, str], list[str]]:
@@ -366,6 +392,7 @@ async def run(operations: int, share: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with open_app(Settings(data_dir=Path(folder))) as app:
             library, asker = Library(app, {}, later, dice), Asker(app)
+            await library.prepare()
             token = await fill(library, present)
             say(f"{len(present)} documents, {len(asked)} questions")
             for number in range(operations):
@@ -377,12 +404,14 @@ async def run(operations: int, share: float) -> None:
                     continue
                 question = dice.choices(asked, popularity)[0]
                 actor = ASKERS[dice.choices(list(ASKERS), ASKER_WEIGHTS)[0]]
+                prompted = dice.random() < PROMPTED_SHARE
                 started = time.perf_counter()
-                answer = await asker.ask(question, actor)
+                answer = await asker.ask(question, actor, prompted)
                 milliseconds = (time.perf_counter() - started) * 1000
-                truth = await asker.truth(question, actor, token, library.hidden(actor))
+                version = library.labelled if prompted else None
+                truth = await asker.truth(question, actor, token, library.hidden(actor), version)
                 # the others cannot know who may share what: each asker has a cache of their own
-                place = f"{actor.principal_id}: {question}"
+                place = f"{actor.principal_id}: {prompted}: {question}"
                 trial.asked(place, answer, milliseconds, truth, number * SECONDS_PER_OPERATION)
     figures = {"operations": operations, **trial.figures()}
     figures |= {f"written_{kind}": count for kind, count in sorted(library.written.items())}

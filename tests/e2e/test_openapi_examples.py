@@ -21,6 +21,7 @@ FIRST = (
     "put /api/v1/providers/{provider}/models/{alias}",
     "put /api/v1/budgets/{subject}",
     "put /api/v1/experts/{expert}",
+    "post /api/v1/conversations/{conversation}/messages",
     "post /api/v1/prompts/{prompt}/versions",
     "put /api/v1/prompts/{prompt}/labels/{label}",
     # its example wants a version that is there, and the command of the training is waited for
@@ -40,6 +41,7 @@ LAST = (
     "delete /api/v1/experts/{expert}",
     "delete /api/v1/prompts/{prompt}/labels/{label}",
     "delete /api/v1/prompts/{prompt}",
+    "delete /api/v1/conversations/{conversation}",
     "post /api/v1/keys",
     "delete /api/v1/keys/{prefix}",
 )

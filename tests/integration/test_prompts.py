@@ -20,6 +20,7 @@ from ryorin.contexts.answers.queries import (
 from ryorin.contexts.answers.selection import Selection
 from ryorin.contexts.gateway.catalogue import ModelSpec, ProviderSpec
 from ryorin.contexts.gateway.commands import PutModel, PutProvider
+from ryorin.contexts.gateway.queries import CATALOGUE_MODEL
 from ryorin.contexts.prompts.commands import (
     CreatePromptVersion,
     MovePromptLabel,
@@ -63,11 +64,13 @@ def question(use: PromptUse, model: str = "big", **more: Any) -> AnswerQuestion:
 
 
 async def serve(app: App, upstream: Upstream) -> None:
-    await send(
+    demand = await send(
         app,
         PutProvider(provider="example", spec=ProviderSpec(base_url=upstream.base_url)),
         PutModel(provider="example", alias="big", spec=ModelSpec("vendor/big")),
     )
+    assert demand.token is not None
+    assert await app.services.positions.wait_for((CATALOGUE_MODEL,), demand.token, 20)
 
 
 async def test_a_label_that_moves_is_answered_by_its_new_version_only(app: App, upstream: Upstream) -> None:

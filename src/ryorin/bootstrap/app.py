@@ -38,6 +38,7 @@ from ryorin.bootstrap.checks import Checks
 from ryorin.bootstrap.figures import Figures
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.answers import answer_handlers, shared_answers
+from ryorin.bootstrap.wiring.conversations import Remembering, build_conversations
 from ryorin.bootstrap.wiring.embedding import build_engines
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
@@ -166,38 +167,43 @@ async def _assemble(
     ledgers = Ledgers(PostgresCacheLedger(base.pool), gateway.spending, routing.decisions)
     stack.push_async_callback(_written, ledgers)
     buses: list[QueryBus] = []
+    writing: list[CommandBus] = []
+    remembering = build_conversations(base, lambda: buses[0], lambda: writing[0])
     check = FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions)
     warmer = WarmAnswersProcess(PostgresPopularQuestions(base.pool), check, lambda: buses[0])
-    executor = _command_executor(base, ports, projections, ledgers.cache, warmer, routing)
-    commands = CommandBus(base.log, executor, base.ids, base.telemetry)
-    queries = _query_bus(
-        settings,
-        base,
-        engine,
-        spaces,
-        stores,
-        rerank,
-        client,
-        projections,
-        keys,
-        ledgers.cache,
-        gateway,
-        routing,
-        embed,
-        thread,
-        roles,
-        stack,
+    executor = _command_executor(base, ports, projections, ledgers.cache, warmer, routing, remembering)
+    writing.append(CommandBus(base.log, executor, base.ids, base.telemetry))
+    buses.append(
+        _query_bus(
+            settings,
+            base,
+            engine,
+            spaces,
+            stores,
+            rerank,
+            client,
+            projections,
+            keys,
+            ledgers.cache,
+            gateway,
+            routing,
+            remembering,
+            embed,
+            thread,
+            roles,
+            stack,
+        )
     )
-    buses.append(queries)
     backlog = PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id)
     services = Services(
-        commands=commands,
-        queries=queries,
+        commands=writing[0],
+        queries=buses[0],
         positions=base.positions,
         telemetry=base.telemetry,
         authenticate=identity.Authenticator(keys, base.clock, local=identity.is_loopback(settings.host)),
         upload=_uploader(settings, blobs),
         keep_examples=routing.keep_examples,
+        keeper=remembering.keeper,
         checks=Checks(base, engine, settings).run,
         metrics=Figures(base).render,
         default_model=settings.default_model,
@@ -240,6 +246,7 @@ def _command_executor(
     ledger: PostgresCacheLedger,
     warmer: answers.AnswerWarmer,
     routing: Routing,
+    remembering: Remembering,
 ) -> CommandExecutor:
     handlers = {
         **answers.command_handlers(ledger, PostgresSemanticStore(base.pool), warmer),
@@ -249,6 +256,7 @@ def _command_executor(
         **files.command_handlers(),
         **routing_context.command_handlers(routing.ports),
         **prompts.command_handlers(),
+        **remembering.command_handlers(),
         **operations.command_handlers(_operations(base, projections)),
     }
     return CommandExecutor(handlers, base.log, base.transactions, base.clock, base.telemetry, random.random)
@@ -271,6 +279,7 @@ def _query_bus(
     ledger: PostgresCacheLedger,
     gateway: Gateway,
     routing: Routing,
+    remembering: Remembering,
     embed: Embed,
     thread: ThreadPoolExecutor,
     roles: frozenset[Role],
@@ -296,6 +305,7 @@ def _query_bus(
         settings,
         gateway,
         routing,
+        remembering,
         lambda: buses[0],
         ledger,
         PostgresSemanticStore(base.pool),
@@ -314,6 +324,7 @@ def _query_bus(
         **files.query_handlers(PostgresFiles(base.pool)),
         **routing_context.query_handlers(routing.ports),
         **prompts.query_handlers(remembered_prompts(base)),
+        **remembering.query_handlers(),
         **retrieval,
         **answering.handlers,
     }

@@ -36,6 +36,7 @@ STATUS: Mapping[str, int] = {
     "gate_not_found": 404,
     "routing_not_found": 404,
     "prompt_not_found": 404,
+    "conversation_not_found": 404,
     "gate_not_better": 409,
     "lease_lost": 503,
     "deadline_exceeded": 504,

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ryorin.contexts.conversations.commands import PutSettings, SaveMessages
+from ryorin.contexts.conversations.turns import TurnRole, UserSettings
 from ryorin.contexts.knowledge.commands import StoredContent
 from ryorin.contexts.routing.experts import Example
 from ryorin.kernel.bus import CommandBus, QueryBus
@@ -37,6 +39,20 @@ class ExampleKeeper(Protocol):
         ...
 
 
+class ConversationKeeper(Protocol):
+    """Stores what was said, and what is preferred, before the command that refers to it."""
+
+    async def saving(
+        self, actor: Actor, conversation: str, said: Sequence[tuple[TurnRole, str, str | None]]
+    ) -> SaveMessages:
+        """The command that saves messages (role, text, id of the answer); raises Forbidden and InvalidInput."""
+        ...
+
+    async def preferring(self, actor: Actor, settings: UserSettings) -> PutSettings:
+        """The command that puts settings; raises Forbidden and InvalidInput."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One dependency looked at: whether it works, what was seen, and how to mend it."""
@@ -58,6 +74,7 @@ class Services:
     authenticate: Authenticator
     upload: Uploader
     keep_examples: ExampleKeeper
+    keeper: ConversationKeeper
     checks: Callable[[], Awaitable[Sequence[Check]]]
     metrics: Callable[[], Awaitable[bytes]]
     default_model: str

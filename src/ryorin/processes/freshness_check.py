@@ -1,4 +1,7 @@
-"""Whether this process was told every change of a collection that was committed before it was asked (ADR-0011)."""
+"""Whether this process was told every change that was committed before it was asked (ADR-0011).
+
+Changes are asked for by the name of what changed: a collection, or a prompt.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +23,16 @@ T = TypeVar("T")
 WAIT_SECONDS = 2.0
 # how long the log may take to answer at all (seconds)
 ASK_SECONDS = 5.0
-# collections whose last check is remembered
+# names whose last check is remembered
 REMEMBERED = 10_000
 
 Key = tuple[OrgId, str]
 
 
 class CommittedChanges(Protocol):
-    """The log, asked about one collection."""
+    """The log, asked about one collection or prompt."""
 
-    async def newest_after(self, org_id: OrgId, collection: str, after: LogPosition) -> LogPosition | None:
+    async def newest_after(self, org_id: OrgId, name: str, after: LogPosition) -> LogPosition | None:
         """The newest committed change of what answers may depend on; None when there is none after a position."""
         ...
 
@@ -61,21 +64,22 @@ class NextRound(Generic[T]):
 
 
 class FreshnessCheck:
-    """Asks the log, once for all who want to know it at the same time."""
+    """Asks the log, once for all who want to know it at the same time; `read_model` is what must have the changes."""
 
-    def __init__(self, changes: CommittedChanges, positions: ReadPositions) -> None:
+    def __init__(self, changes: CommittedChanges, positions: ReadPositions, read_model: str = FRESHNESS_MODEL) -> None:
         self._changes = changes
         self._positions = positions
+        self._read_models = (read_model,)
         self._rounds: dict[Key, NextRound[bool]] = {}
         self._checked_at: Remembered[Key, float] = Remembered(REMEMBERED)
 
-    async def up_to_date(self, org_id: OrgId, collection: str, max_age_seconds: float = 0.0) -> bool:
+    async def up_to_date(self, org_id: OrgId, name: str, max_age_seconds: float = 0.0) -> bool:
         """Whether memory and store know of every change; a check that is younger than `max_age_seconds` will do.
 
         False when they do not within two seconds, and when the log cannot be asked.
         """
-        key = (org_id, collection)
-        if max_age_seconds and self.checked_within(org_id, collection, max_age_seconds):
+        key = (org_id, name)
+        if max_age_seconds and self.checked_within(org_id, name, max_age_seconds):
             return True
         following = self._rounds.get(key)
         if following is None:
@@ -86,9 +90,9 @@ class FreshnessCheck:
             if following.idle and self._rounds.get(key) is following:
                 del self._rounds[key]
 
-    def checked_within(self, org_id: OrgId, collection: str, seconds: float) -> bool:
-        """Whether a check of a collection that found it up to date began at most so long ago."""
-        checked_at = self._checked_at.get((org_id, collection))
+    def checked_within(self, org_id: OrgId, name: str, seconds: float) -> bool:
+        """Whether a check that found everything up to date began at most so long ago."""
+        checked_at = self._checked_at.get((org_id, name))
         return checked_at is not None and monotonic() - checked_at <= seconds
 
     async def _check(self, key: Key) -> bool:
@@ -104,6 +108,6 @@ class FreshnessCheck:
         return True
 
     async def _reached(self, key: Key) -> bool:
-        told = await self._positions.told((FRESHNESS_MODEL,))
+        told = await self._positions.told(self._read_models)
         newest = await self._changes.newest_after(*key, told)
-        return newest is None or await self._positions.wait_for((FRESHNESS_MODEL,), newest, WAIT_SECONDS)
+        return newest is None or await self._positions.wait_for(self._read_models, newest, WAIT_SECONDS)

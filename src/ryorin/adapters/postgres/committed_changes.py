@@ -1,4 +1,4 @@
-"""The log, asked whether a collection changed; and what collections decided about their answers."""
+"""The log, asked whether a collection or a prompt changed; and what collections decided about their answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ryorin.kernel.messages import OrgId
 NEWEST = """
 SELECT transaction_id::text::bigint AS transaction_id, position FROM events
 WHERE (transaction_id, position) > (%(transaction_id)s::text::xid8, %(position)s)
-  AND org_id = %(org_id)s AND type = ANY(%(types)s) AND data->>'collection' = %(collection)s
+  AND org_id = %(org_id)s AND type = ANY(%(types)s) AND data->>%(field)s = %(name)s
 ORDER BY events.transaction_id DESC, events.position DESC LIMIT 1
 """
 STAGE = "SELECT pipeline FROM search_collections WHERE org_id = %s AND collection = %s"
@@ -30,20 +30,22 @@ ASK_SECONDS = 1.0
 
 
 class PostgresCommittedChanges:
-    """The `CommittedChanges` port; `types` are the events that answers may depend on."""
+    """The `CommittedChanges` port; `types` are the events that answers may depend on, `field` names what changed."""
 
-    def __init__(self, pool: Pool, types: Sequence[str]) -> None:
+    def __init__(self, pool: Pool, types: Sequence[str], field: str = "collection") -> None:
         self._pool = pool
         self._types = list(types)
+        self._field = field
 
-    async def newest_after(self, org_id: OrgId, collection: str, after: LogPosition) -> LogPosition | None:
+    async def newest_after(self, org_id: OrgId, name: str, after: LogPosition) -> LogPosition | None:
         """The newest committed change after a position."""
         parameters = {
             "transaction_id": str(after.transaction_id),
             "position": after.position,
             "org_id": org_id,
             "types": self._types,
-            "collection": collection,
+            "field": self._field,
+            "name": name,
         }
         row = await self._pool.fetch_one(NEWEST, parameters)
         return LogPosition(row["transaction_id"], row["position"]) if row else None

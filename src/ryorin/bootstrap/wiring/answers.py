@@ -19,6 +19,7 @@ from ryorin.adapters.postgres.committed_changes import PostgresCacheStages, Post
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.bootstrap.settings import MEGABYTE, Settings
+from ryorin.bootstrap.wiring.conversations import Remembering
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.bootstrap.wiring.gateway import Gateway
 from ryorin.bootstrap.wiring.routing import Routing
@@ -33,6 +34,8 @@ from ryorin.contexts.answers.provenance import GetProvenance, ListAnswersUsing
 from ryorin.contexts.answers.queries import EXPERTS, AnswerQuestion, ListModels, ModelView
 from ryorin.contexts.answers.tasks import SummariseText, TranslateText
 from ryorin.contexts.knowledge.module import analyse, split_sentences
+from ryorin.contexts.prompts.events import EVENTS as PROMPT_EVENTS
+from ryorin.contexts.prompts.queries import PROMPTS_MODEL
 from ryorin.kernel.breaker import CircuitBreaker
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import InvalidInput
@@ -98,6 +101,7 @@ def answer_handlers(
     settings: Settings,
     gateway: Gateway,
     routing: Routing,
+    remembering: Remembering,
     bus: Callable[[], QueryBus],
     ledger: PostgresCacheLedger,
     semantic: PostgresSemanticStore,
@@ -142,7 +146,14 @@ def answer_handlers(
     process = AnswerQuestionProcess(
         maker, layers, SharedFlights(flights), paraphrases, bus, base.telemetry, ledger.note, panel
     )
-    questions = PreparedQuestions(process, bus, settings.default_model)
+    moves = PostgresCommittedChanges(base.pool, [event.type for event in PROMPT_EVENTS], "prompt")
+    questions = PreparedQuestions(
+        process,
+        bus,
+        FreshnessCheck(moves, base.positions, PROMPTS_MODEL),
+        remembering.memory(gateway.directory, settings.default_model),
+        settings.default_model,
+    )
     provenance = ProvenanceQueries(PostgresAnswerLedger(base.pool))
 
     async def prices(org_id: OrgId) -> Mapping[str, Price]:

@@ -18,6 +18,8 @@ from ryorin.adapters.procrastinate.queue import ProcrastinateQueue
 from ryorin.adapters.prometheus.metrics import PrometheusMetrics
 from ryorin.contexts.answers import commands as answers_commands
 from ryorin.contexts.answers import events as answers_events
+from ryorin.contexts.conversations import commands as conversations_commands
+from ryorin.contexts.conversations import events as conversations_events
 from ryorin.contexts.files import commands as files_commands
 from ryorin.contexts.files import events as files_events
 from ryorin.contexts.gateway import commands as gateway_commands
@@ -62,6 +64,7 @@ def build_foundation(pool: Pool) -> Foundation:
         *routing_events.EVENTS,
         *files_events.EVENTS,
         *prompts_events.EVENTS,
+        *conversations_events.EVENTS,
     )
     for commands in (
         knowledge_commands,
@@ -72,6 +75,7 @@ def build_foundation(pool: Pool) -> Foundation:
         routing_commands,
         files_commands,
         prompts_commands,
+        conversations_commands,
     ):
         commands_known.register(*commands.COMMANDS)
     notifications = Notifications(

@@ -12,6 +12,8 @@ from ryorin.adapters.postgres.answers import PostgresAnswerRows
 from ryorin.adapters.postgres.catalogue import SCHEMA as CATALOGUE_SCHEMA
 from ryorin.adapters.postgres.catalogue import PostgresCatalogueRows
 from ryorin.adapters.postgres.changed_chunks import PostgresChangedChunks
+from ryorin.adapters.postgres.conversations import SCHEMA as CONVERSATIONS_SCHEMA
+from ryorin.adapters.postgres.conversations import PostgresConversationRows
 from ryorin.adapters.postgres.document_rows import SCHEMA as DOCUMENTS_SCHEMA
 from ryorin.adapters.postgres.document_rows import PostgresDocumentRows
 from ryorin.adapters.postgres.files import SCHEMA as FILES_SCHEMA
@@ -27,6 +29,7 @@ from ryorin.adapters.postgres.routing import PostgresRoutingRows
 from ryorin.adapters.postgres.search_rows import PostgresSearchRows
 from ryorin.adapters.postgres.search_tables import search_schema
 from ryorin.bootstrap.wiring.foundation import Foundation
+from ryorin.contexts.conversations.module import ConversationsProjection
 from ryorin.contexts.files.module import FilesProjection
 from ryorin.contexts.gateway.module import CatalogueProjection
 from ryorin.contexts.identity.module import KeysProjection
@@ -77,6 +80,7 @@ def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -
     add(KeysProjection(), KEYS_SCHEMA, PostgresKeyRows, BATCH)
     add(CatalogueProjection(), CATALOGUE_SCHEMA, PostgresCatalogueRows, BATCH)
     add(FilesProjection(), FILES_SCHEMA, PostgresFileRows, BATCH)
+    add(ConversationsProjection(), CONVERSATIONS_SCHEMA, PostgresConversationRows, BATCH)
     add(PromptsProjection(), PROMPTS_SCHEMA, PostgresPromptRows, BATCH)
     add(RoutingProjection(), ROUTING_SCHEMA, PostgresRoutingRows, BATCH)
     add(DocumentsProjection(), DOCUMENTS_SCHEMA, PostgresDocumentRows, BATCH)

@@ -5,6 +5,7 @@ from typing import Any
 
 from ryorin.contexts.answers import accounting, commands
 from ryorin.contexts.answers.domain.cache_key import cache_key
+from ryorin.contexts.answers.domain.chat_format import estimated_tokens
 from ryorin.contexts.answers.domain.extractive import Extract, ExtractiveAnswerer
 from ryorin.contexts.answers.domain.grounding import grounded_messages
 from ryorin.contexts.answers.domain.guards import Differences, differences
@@ -79,6 +80,7 @@ __all__ = [
     "command_handlers",
     "context_digest",
     "differences",
+    "estimated_tokens",
     "explore_probability",
     "grounded_messages",
     "likeness",

@@ -28,6 +28,8 @@ CATALOGUE_MODEL = "gateway.catalogue"
 ROUTING_MODEL = "routing.experts"
 # which version a prompt's label names
 PROMPTS_MODEL = "prompts.prompts"
+# what was said in a conversation
+CONVERSATIONS_MODEL = "conversations.conversations"
 # asked as a model, a panel of experts answers
 EXPERTS = "experts"
 
@@ -174,6 +176,22 @@ class PromptUsed:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationState:
+    """A conversation after an answer: how many messages it has, and what of the earlier ones the model was shown.
+
+    `shown` of them as they were said, the first `summarised` in a summary, `left_out` not at all. `position` is the
+    token of the write that saved the answer; None: it could not be saved.
+    """
+
+    id: str
+    messages: int
+    shown: int
+    summarised: int
+    left_out: int
+    position: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DraftReport:
     """What came of one expert: `outcome` is answered, or the code of its failure."""
 
@@ -237,6 +255,7 @@ class Answer:
     usd: float = 0.0
     panel: PanelReport | None = None
     prompt: PromptUsed | None = None
+    conversation: ConversationState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +277,8 @@ class AnswerQuestion(Query[Answer]):
     """What is the answer to this conversation? Streaming sends the same query to `QueryBus.stream`.
 
     `prompt` goes before the messages; it may name the model, if the question names none (""). `prompted` says which
-    version is in the messages already.
+    version is in the messages already. `conversation` is one that is remembered ("new" begins one): what was said in
+    it goes before the messages, and they and the answer are added to it.
     """
 
     name: ClassVar[str] = "answers.answer_question"
@@ -276,12 +296,14 @@ class AnswerQuestion(Query[Answer]):
     panel: PanelOptions | None = None
     prompt: PromptUse | None = None
     prompted: PromptUsed | None = None
+    conversation: str | None = None
 
     def depends_on(self) -> tuple[str, ...]:
         """Experts, who may have prompts, are asked only where the model says so."""
         experts = (ROUTING_MODEL,) if self.model == EXPERTS else ()
         prompts = (PROMPTS_MODEL,) if self.prompt or experts else ()
-        return (*self.read_models, *experts, *prompts)
+        conversations = (CONVERSATIONS_MODEL,) if self.conversation else ()
+        return (*self.read_models, *experts, *prompts, *conversations)
 
     def needs(self) -> tuple[Scope, ...]:
         """An answer from documents, cached or not, is for who may read them."""
@@ -296,6 +318,8 @@ class AnswerQuestion(Query[Answer]):
         if sum(len(message.content) for message in self.messages) > MAX_MESSAGE_CHARACTERS:
             raise InvalidInput(f"messages are longer than {MAX_MESSAGE_CHARACTERS} characters in all")
         self.cache.validate()
+        if self.tools is not None and self.conversation is not None:
+            raise InvalidInput("tools cannot be called in a remembered conversation: send its turns as messages")
         if self.tools is not None:
             self.tools.validate()
         if self.form is not None:

@@ -16,6 +16,7 @@ from ryorin.entrypoints.cli import (
     cache,
     collections,
     commands_of_commands,
+    conversations,
     demo,
     experts,
     gateway,
@@ -57,6 +58,7 @@ def build_cli(session: Session, serve: Serve) -> typer.Typer:
     gateway.add(cli, session)
     cli.add_typer(experts.build(session), name="experts")
     cli.add_typer(prompts.build(session), name="prompts")
+    cli.add_typer(conversations.build(session), name="conversations")
     return cli
 
 

@@ -8,7 +8,7 @@ import typer
 
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, ChatMessage, GroundingOptions
 from ryorin.contexts.knowledge.queries import SearchChunks
-from ryorin.entrypoints.cli.session import READING, Session, print_json
+from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
 from ryorin.entrypoints.services import Services
 
 Collection = Annotated[str, typer.Option("--collection", "-c", help="The collection's name.")]
@@ -54,6 +54,9 @@ def _add_ask(cli: typer.Typer, session: Session) -> None:
         collection: Collection,
         model: Annotated[str, typer.Option(help="extractive, smollm2 or a configured alias.")] = "extractive",
         top_k: TopK = 5,
+        conversation: Annotated[
+            str | None, typer.Option(help="One that is remembered, by its id; `new` begins one.")
+        ] = None,
         json: AsJson = False,
     ) -> None:
         """Answer a question from a collection, with citations."""
@@ -63,6 +66,7 @@ def _add_ask(cli: typer.Typer, session: Session) -> None:
                 messages=(ChatMessage("user", question),),
                 model=model,
                 grounding=GroundingOptions(collection, top_k),
+                conversation=conversation,
             )
             answer = await services.queries.ask(query, session.administrator)
             if json:
@@ -70,7 +74,7 @@ def _add_ask(cli: typer.Typer, session: Session) -> None:
             else:
                 show_answer(session, answer)
 
-        session.run(READING, work)
+        session.run(WORKING if conversation else READING, work)
 
 
 def show_answer(session: Session, answer: Answer) -> None:
@@ -83,5 +87,7 @@ def show_answer(session: Session, answer: Answer) -> None:
             markup=False,
             style="dim",
         )
+    if answer.conversation is not None:
+        session.out.print(f"  conversation {answer.conversation.id}", markup=False, style="dim")
     stages = ", ".join(f"{name} {value:.1f} ms" for name, value in answer.stages.items())
     session.out.print(f"  ({answer.cache}; {stages})", markup=False, style="dim")

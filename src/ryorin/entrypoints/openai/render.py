@@ -99,6 +99,7 @@ def details(answer: Answer) -> dict[str, Any]:
         # what this answer cost; one from the cache costs nothing
         "usd": answer.usd if answer.cache in ("miss", "bypass") else 0.0,
         **({"prompt": to_json(answer.prompt)} if answer.prompt else {}),
+        **({"conversation": to_json(answer.conversation)} if answer.conversation else {}),
         **({"experts": to_json(answer.panel)} if answer.panel else {}),
         **({"semantic": to_json(answer.semantic)} if answer.semantic else {}),
     }

@@ -69,6 +69,20 @@ class TextOptions(Struct):
     format: Format | None = None
 
 
+class StoredPrompt(Struct):
+    """A stored prompt by its name, its version by number; none: the one that is `production`."""
+
+    id: str
+    version: str | None = None
+    variables: dict[str, str | int | float | bool] | None = None
+
+
+class NamedConversation(Struct):
+    """A conversation by its id."""
+
+    id: str
+
+
 class ResponsesBody(Struct):
     """A request for a response."""
 
@@ -85,6 +99,8 @@ class ResponsesBody(Struct):
     text: TextOptions | None = None
     previous_response_id: str | None = None
     background: bool | None = None
+    prompt: StoredPrompt | None = None
+    conversation: str | NamedConversation | None = None
     ryorin: wire.RyorinOptions | None = None
 
 
@@ -122,9 +138,27 @@ def _as_chat(asked: ResponsesBody) -> wire.ChatBody:
             tool_choice=chosen,
             parallel_tool_calls=asked.parallel_tool_calls,
             response_format=_format(asked.text.format if asked.text else None),
-            ryorin=asked.ryorin,
+            ryorin=_options(asked),
         )
     )
+
+
+def _options(asked: ResponsesBody) -> wire.RyorinOptions | None:
+    """What Ryorin adds, with what OpenAI has a form of its own for."""
+    if asked.prompt is None and asked.conversation is None:
+        return asked.ryorin
+    options = asked.ryorin or wire.RyorinOptions()
+    if asked.conversation is not None:
+        named = asked.conversation if isinstance(asked.conversation, str) else asked.conversation.id
+        options = msgspec.structs.replace(options, conversation=named)
+    if asked.prompt is not None:
+        version = asked.prompt.version
+        if version is not None and not (version.isascii() and version.isdigit()):
+            raise InvalidInput(f"version {version[:40]!r} of the prompt is no number")
+        number = None if version is None else int(version)
+        prompt = wire.PromptOptions(asked.prompt.id, None, number, asked.prompt.variables or {})
+        options = msgspec.structs.replace(options, prompt=prompt)
+    return options
 
 
 def _message(item: Item) -> wire.Message:
@@ -171,6 +205,7 @@ def response(answer: Answer, name: str, asked: ResponsesBody) -> dict[str, Any]:
     return {
         **_head(name, answer.created, answer.model, asked),
         "status": "incomplete" if incomplete else "completed",
+        "conversation": {"id": answer.conversation.id} if answer.conversation else None,
         "incomplete_details": {"reason": "max_output_tokens"} if incomplete else None,
         "output": _output(answer, name),
         "usage": usage,

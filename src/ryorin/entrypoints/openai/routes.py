@@ -78,8 +78,11 @@ class ChatEndpoints:
         return known
 
     def _render(self, answer: Answer) -> bytes:
-        """The body; of an answer from memory only the age changes, and that is in the header too."""
-        if answer.cache != "l1":
+        """The body; of an answer from memory only the age changes, and that is in the header too.
+
+        Unless something was added to it for who asked now.
+        """
+        if answer.cache != "l1" or answer.conversation is not None or answer.degraded:
             return render.encode(render.completion(answer))
         known = self._rendered.get(answer.id)
         if known is None:

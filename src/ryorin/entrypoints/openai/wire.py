@@ -141,6 +141,7 @@ class RyorinOptions(Struct, forbid_unknown_fields=True):
     semantic: bool | None = None
     experts: ExpertsOptions | None = None
     prompt: PromptOptions | None = None
+    conversation: str | None = None
     consistency_token: str | None = None
     wait_seconds: Annotated[float, Meta(ge=0, le=60)] = 10.0
 
@@ -250,8 +251,8 @@ def checked(body: ChatBody) -> ChatBody:
 def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
     """The question behind a request; a model may name its collection as MODEL/collection/NAME."""
     options = body.ryorin or RyorinOptions()
-    # a prompt may say which model answers
-    model, collection = split_model(body.model, "" if options.prompt else default_model)
+    # a prompt, or settings of who is in a conversation, may say which model answers
+    model, collection = split_model(body.model, "" if options.prompt or options.conversation else default_model)
     collection = options.collection or collection
     grounding = None
     if collection is not None:
@@ -285,6 +286,7 @@ def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
         ),
         panel=_panel(options.experts),
         prompt=_prompt(options.prompt),
+        conversation=options.conversation,
         tools=_tools(body),
         form=_form(body.response_format),
     )
