@@ -135,7 +135,8 @@ class UpstreamProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None:
-            self._process.terminate()
+            # it has nothing to tidy up, and would wait for answers that nobody wants any more
+            self._process.kill()
             self._process.wait()
 
 
