@@ -17,8 +17,12 @@ from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
 from ryorin.bootstrap.app import App, open_app
 from ryorin.bootstrap.background import Role
 from ryorin.bootstrap.settings import RedisSettings, Settings
+from ryorin.contexts.answers.errors import ModelUnavailable
+from ryorin.processes.model_directory import FAILURES
+from tests.integration.test_gateway import serve, talk
 from tests.redis_server import Mode, RedisServer, Wire
 from tests.steps import ask, put, seen
+from tests.upstream import Upstream, fails
 
 OFFICE = "# Office\n\nThe Tokyo office opens at nine.\n"
 QUESTION = "When does the Tokyo office open?"
@@ -172,3 +176,24 @@ async def test_what_others_wrote_there_is_no_answer(shared: Shared, content: byt
     given = await ask(shared.second, QUESTION)
 
     assert (given.cache, given.id) == ("l2", made.id)
+
+
+async def test_a_provider_that_failed_one_process_is_left_alone_by_all(shared: Shared, upstream: Upstream) -> None:
+    upstream.replies = [fails(500)]
+    demand = await serve(shared.first, upstream)
+    for _ in range(FAILURES):
+        with pytest.raises(ModelUnavailable):
+            await talk(shared.first, demand)
+    asked = len(upstream.bodies)
+
+    async with asyncio.timeout(10):
+        # a breaker asks Redis when it is made; the first call may be faster
+        while True:
+            with pytest.raises(ModelUnavailable):
+                await talk(shared.second, demand)
+            if len(upstream.bodies) == asked:
+                break
+            asked = len(upstream.bodies)
+    with pytest.raises(ModelUnavailable):
+        await talk(shared.second, demand)
+    assert len(upstream.bodies) == asked

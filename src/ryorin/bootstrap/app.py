@@ -37,13 +37,14 @@ from ryorin.bootstrap.background import Ledgers, Role, background_work
 from ryorin.bootstrap.checks import Checks
 from ryorin.bootstrap.figures import Figures
 from ryorin.bootstrap.settings import Settings
-from ryorin.bootstrap.wiring.answers import answer_handlers, shared_answers
+from ryorin.bootstrap.wiring.answers import answer_handlers
 from ryorin.bootstrap.wiring.conversations import Remembering, build_conversations
 from ryorin.bootstrap.wiring.embedding import build_engines
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
 from ryorin.bootstrap.wiring.prompts import remembered_prompts
+from ryorin.bootstrap.wiring.redis import shared_answers, shared_breakers
 from ryorin.bootstrap.wiring.retrieval import rerank_stage, retrieval_handlers
 from ryorin.bootstrap.wiring.routing import Routing, build_routing
 from ryorin.bootstrap.wiring.stores import build_stores, shelves
@@ -163,7 +164,7 @@ async def _assemble(
     stack.callback(thread.shutdown, wait=False, cancel_futures=True)
     embed = _embedding(engine, thread)
     routing = build_routing(base, engine.model_id, embed)
-    gateway = build_gateway(base, settings, session)
+    gateway = build_gateway(base, settings, session, shared_breakers(settings, base, stack))
     ledgers = Ledgers(PostgresCacheLedger(base.pool), gateway.spending, routing.decisions)
     stack.push_async_callback(_written, ledgers)
     buses: list[QueryBus] = []

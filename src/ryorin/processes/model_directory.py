@@ -11,6 +11,7 @@ from ryorin.contexts.gateway.catalogue import ORGANISATION, Catalogue, Deploymen
 from ryorin.contexts.gateway.module import Catalogues, Spending
 from ryorin.kernel.bounded import Remembered
 from ryorin.kernel.breaker import CircuitBreaker
+from ryorin.kernel.codec import to_json
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import Actor, OrgId
 from ryorin.kernel.ports import Clock, Telemetry
@@ -21,6 +22,8 @@ from ryorin.processes.model_lanes import Lane, LaneState
 # failures in a row after which a deployment is left alone, and for how long (seconds)
 FAILURES, PAUSE_SECONDS = 5, 15.0
 MAX_LANES = 10_000
+# makes a breaker by its name, failures in a row and pause (seconds)
+Breakers = Callable[[str, int, float], CircuitBreaker]
 NOTHING = Catalogue()
 
 
@@ -45,6 +48,7 @@ class ModelDirectory:
         spending: Spending,
         clock: Clock,
         telemetry: Telemetry,
+        breakers: Breakers | None = None,
     ) -> None:
         self._catalogues = catalogues
         self._standing: Mapping[str, Standing] = {one.deployment.alias: one for one in standing}
@@ -52,6 +56,7 @@ class ModelDirectory:
         self._spending = spending
         self._clock = clock
         self._telemetry = telemetry
+        self._breakers = breakers or (lambda name, failures, pause: CircuitBreaker(clock, failures, pause))
         # by what it is, so that a deployment that was changed begins anew
         self._models: Remembered[tuple[OrgId, str, str], tuple[Catalogue, RoutedModel]] = Remembered(MAX_LANES)
         self._lanes: Remembered[tuple[OrgId | None, Deployment], Lane] = Remembered(MAX_LANES)
@@ -100,7 +105,9 @@ class ModelDirectory:
         lane = self._lanes.get(key)
         if lane is None:
             model = self._standing[deployment.alias].model if org_id is None else self._connect(deployment)
-            lane = Lane(deployment, model, LaneState(CircuitBreaker(self._clock, FAILURES, PAUSE_SECONDS)))
+            # what was changed is another deployment, about which nothing is known yet
+            breaker = self._breakers(repr((org_id, to_json(deployment))), FAILURES, PAUSE_SECONDS)
+            lane = Lane(deployment, model, LaneState(breaker))
             self._lanes.put(key, lane)
         return lane
 

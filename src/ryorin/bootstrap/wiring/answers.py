@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,27 +49,6 @@ from ryorin.processes.prepared_questions import PreparedQuestions
 from ryorin.processes.semantic_hits import Embed, SemanticHits
 from ryorin.processes.shared_flights import SharedFlights
 from ryorin.processes.text_tasks import TextTasks
-
-# how long Redis is left alone after it failed
-SHARED_PAUSE_SECONDS = 2.0
-
-
-def shared_answers(settings: Settings, base: Foundation, stack: AsyncExitStack) -> SharedAnswers | None:
-    """The store that server processes share answers in, if one is configured."""
-    if settings.redis.url is None:
-        return None
-    try:
-        from ryorin.adapters.redis.answers import RedisSharedAnswers  # noqa: PLC0415 - an optional dependency
-    except ImportError as error:
-        raise InvalidInput("RYORIN_REDIS__URL needs `pip install 'ryorin[scale]'`") from error
-    breaker = CircuitBreaker(base.clock, pause_seconds=SHARED_PAUSE_SECONDS)
-    url, redis = settings.redis.url.get_secret_value(), settings.redis
-    try:
-        shared = RedisSharedAnswers(url, redis.timeout, redis.ttl_seconds, breaker, base.telemetry)
-    except ValueError as error:
-        raise InvalidInput(f"RYORIN_REDIS__URL: {error}") from error
-    stack.push_async_callback(shared.close)
-    return shared
 
 
 def cold_answers(settings: Settings, base: Foundation) -> ColdAnswers | None:

@@ -23,7 +23,7 @@ from ryorin.contexts.gateway.catalogue import Deployment, ModelSpec, PriceTable,
 from ryorin.contexts.gateway.module import command_handlers, query_handlers
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
-from ryorin.processes.model_directory import ModelDirectory, Standing
+from ryorin.processes.model_directory import Breakers, ModelDirectory, Standing
 
 BUNDLED = "smollm2"
 # a local model may take its time with a long prompt
@@ -51,7 +51,9 @@ def gateway_commands() -> Mapping[type[Command], CommandHandler[Any, Any]]:
     return command_handlers(LiteLlmPrices())
 
 
-def build_gateway(base: Foundation, settings: Settings, session: ClientSession) -> Gateway:
+def build_gateway(
+    base: Foundation, settings: Settings, session: ClientSession, breakers: Breakers | None = None
+) -> Gateway:
     """Connect the gateway; `session` is what HTTP calls to models go through."""
     catalogues = PostgresCatalogues(base.pool)
     base.notifications.subscribe(Channel.EVICTIONS, catalogues.told)
@@ -74,7 +76,7 @@ def build_gateway(base: Foundation, settings: Settings, session: ClientSession) 
         )
 
     standing = [_bundled(), *_configured(settings, session)]
-    directory = ModelDirectory(catalogues, standing, connect, spending, base.clock, base.telemetry)
+    directory = ModelDirectory(catalogues, standing, connect, spending, base.clock, base.telemetry, breakers)
     models = {one.deployment.alias: one.model for one in standing}
     return Gateway(directory, models, spending, catalogues, secrets)
 
