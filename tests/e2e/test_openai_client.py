@@ -242,3 +242,35 @@ def test_texts_are_ordered_by_how_well_they_answer(server: ServerProcess) -> Non
     for wrong in ({"documents": []}, {"query": " "}, {"top_n": 0}, {"model": "nobody"}, {"documents": 3}):
         refused = httpx.post(f"{server.base_url}/v1/rerank", json={**body, **wrong})
         assert refused.status_code == 400, wrong
+
+
+def test_a_stored_prompt_and_a_conversation(client: openai.OpenAI, server: ServerProcess) -> None:
+    body = {"text": "You work for {{company}}.", "labels": ["production"]}
+    httpx.post(f"{server.base_url}/api/v1/prompts/clerk/versions", json=body).raise_for_status()
+    named = {"id": "clerk", "version": "1", "variables": {"company": "Example Ltd"}}
+
+    first = client.responses.create(
+        model="extractive/collection/docs",
+        input="When does the Tokyo office open?",
+        prompt=named,  # type: ignore[arg-type]  # the client's own shape, as a dict
+        extra_body={"conversation": "new"},
+    )
+    assert "opens at nine" in first.output_text
+    assert first.model_extra is not None
+    assert first.model_extra["ryorin"]["prompt"] == {"name": "clerk", "version": 1}
+    assert first.conversation is not None
+
+    raw = client.chat.completions.with_raw_response.create(
+        model="extractive/collection/docs",
+        messages=question("Is coffee free?"),
+        extra_body={"ryorin": {"conversation": first.conversation.id}},
+    )
+    told = raw.parse().model_extra["ryorin"]["conversation"]  # type: ignore[index]  # ours
+    assert (told["messages"], told["shown"]) == (4, 2)
+    assert raw.headers["server-timing"].startswith("wait;dur=")
+    kept = httpx.get(f"{server.base_url}/api/v1/conversations/{first.conversation.id}").json()
+    assert [one["role"] for one in kept["messages"]] == ["user", "assistant"] * 2
+    with pytest.raises(openai.NotFoundError, match="there is no prompt 'nobody'"):
+        client.responses.create(model="extractive", input="Hi", prompt={"id": "nobody"})
+    with pytest.raises(openai.BadRequestError, match="missing: company"):
+        client.responses.create(model="extractive", input="Hi", prompt={"id": "clerk"})

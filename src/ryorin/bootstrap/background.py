@@ -35,6 +35,8 @@ TIDY_SECONDS = 600.0
 COMPACT_SECONDS = 60.0
 RESTART_SECONDS = 1.0
 CANCEL_AGAIN_SECONDS = 0.5
+# between looks at how late the event loop is
+LAG_SECONDS = 0.25
 QUEUES = ("interactive", "ingest", "train")
 
 
@@ -67,6 +69,7 @@ async def background_work(
 ) -> AsyncIterator[None]:
     """Run the roles' tasks beside the caller; they are cancelled and awaited at the end."""
     jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"notifications": base.notifications.run}
+    jobs["lag"] = lambda: _lag(base)
     jobs["accounting"] = lambda: _repeat(ledgers.cache.write, ACCOUNT_SECONDS)
     jobs["decisions"] = lambda: _repeat(ledgers.decisions.write, SPENT_SECONDS)
     jobs["spending"] = lambda: _repeat(ledgers.spending.write, SPENT_SECONDS)
@@ -112,6 +115,15 @@ async def _supervise(name: str, job: Callable[[], Coroutine[Any, Any, None]], st
         except Exception:  # no failure of one job may stop the others; it is logged and tried again
             logger.exception("background job %s failed; it starts again", name)
         await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _lag(base: Foundation) -> None:
+    """Report how late the event loop does what is due: so long a request waits before it is even seen."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_SECONDS
+        await asyncio.sleep(LAG_SECONDS)
+        base.telemetry.observe("ryorin_event_loop_lag_seconds", max(0.0, loop.time() - due))
 
 
 async def _repeat(action: Callable[[], Awaitable[object]], seconds: float) -> None:

@@ -15,6 +15,7 @@ from ryorin.kernel.execution import CommandExecutor
 from ryorin.kernel.messages import Actor, Command, CommandId, Query
 from ryorin.kernel.ports import CommandLog, Ids, ReadPositions, Telemetry
 from ryorin.kernel.storable import check_storable
+from ryorin.kernel.waiting import begun
 
 R = TypeVar("R")
 Step = Callable[[Envelope], Awaitable["Receipt"]]
@@ -35,6 +36,13 @@ def authorised(actor: Actor, message: Command | Query[Any]) -> None:
     for scope in message.needs():
         if not actor.may(scope):
             raise Forbidden(f"{message.name} needs the scope {scope.value!r}, which this credential lacks")
+
+
+def note_wait(telemetry: Telemetry, name: str, now: float) -> None:
+    """Report how long the request behind a message waited, if this is the first thing done for it."""
+    waited = begun(now)
+    if waited is not None:
+        telemetry.observe("ryorin_request_wait_seconds", waited, message=name)
 
 
 class CommandBus:
@@ -81,6 +89,7 @@ class CommandBus:
         return await self._send(envelope)
 
     async def _traced(self, envelope: Envelope, step: Step) -> Receipt:
+        note_wait(self._telemetry, envelope.command.name, perf_counter())
         with self._telemetry.span("command.send", {"command": envelope.command.name}):
             return await step(envelope)
 
@@ -148,7 +157,7 @@ class QueryBus:
         """Answer a query; raises Forbidden, InvalidInput, StaleRead, or what the handler refuses with."""
         await self._admit(query, actor, consistency)
         handler = self._handlers[type(query)]
-        started, outcome = perf_counter(), "ok"
+        started, outcome = self._begun(query.name), "ok"
         try:
             with self._telemetry.span("query.ask", {"query": query.name}):
                 return cast(R, await handler(query, actor))
@@ -164,7 +173,7 @@ class QueryBus:
         """Answer piece by piece; raises as `ask` before the first piece, and closes the handler early."""
         await self._admit(query, actor, consistency)
         handler = self._streams[type(query)]
-        started, outcome = perf_counter(), "ok"
+        started, outcome = self._begun(query.name), "ok"
         try:
             async with aclosing(handler(query, actor)) as pieces:
                 async for piece in pieces:
@@ -181,6 +190,11 @@ class QueryBus:
         query.validate()
         if consistency.token is not None:
             await ensure(self._positions, query.depends_on(), consistency)
+
+    def _begun(self, name: str) -> float:
+        now = perf_counter()
+        note_wait(self._telemetry, name, now)
+        return now
 
     def _observe(self, query: Query[Any], started: float, outcome: str) -> None:
         elapsed = perf_counter() - started

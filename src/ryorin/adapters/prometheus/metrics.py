@@ -24,6 +24,8 @@ COUNTERS = {
 HISTOGRAMS = {
     "ryorin_model_first_piece_seconds": ("Time until a model's first piece", ("deployment",)),
     "ryorin_command_duration_seconds": ("Time of one attempt at a command", ("command",)),
+    "ryorin_request_wait_seconds": ("Time from a request's arrival until its first handler ran", ("message",)),
+    "ryorin_event_loop_lag_seconds": ("How late the event loop was to do what was due", ()),
     "ryorin_query_duration_seconds": ("Time of a query", ("query", "outcome")),
     "ryorin_search_stage_seconds": ("Time of one stage of a search", ("stage",)),
     "ryorin_search_recall_ratio": ("Share of the exact best hits that a sampled search found", ("plan",)),

@@ -15,6 +15,7 @@ from ryorin.entrypoints.websocket.command_events import CommandEvents
 from ryorin.entrypoints.websocket.connection import Connection, Gone, encode, failure
 from ryorin.entrypoints.websocket.live_answers import LiveAnswer, LiveAnswers
 from ryorin.kernel.errors import Conflict, InvalidInput, RyorinError
+from ryorin.kernel.waiting import arrived
 
 # answers that one connection may have under way
 MAX_ASKED = 32
@@ -80,6 +81,7 @@ class StreamEndpoint:
             raise InvalidInput(f"a message must be of type ask, cancel, resume or ping: {error}") from error
         match said:
             case Ask():
+                arrived()
                 self._admit(said.id, asked)
                 body = wire.decode_chat(bytes(said.request))
                 question, demand = wire.to_asked(body, self._services.default_model)

@@ -1,0 +1,34 @@
+"""How long a request waited before anybody worked on it: a server that is busy hides that from its own durations."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from time import perf_counter
+
+
+@dataclass(slots=True)
+class Arrival:
+    """When a request came, and how long it waited until its first handler ran (seconds); None: none ran yet."""
+
+    at: float
+    waited: float | None = None
+
+
+_current: ContextVar[Arrival | None] = ContextVar("ryorin_arrival", default=None)
+
+
+def arrived() -> Arrival:
+    """A request came just now; what is done in this context is done for it."""
+    arrival = Arrival(perf_counter())
+    _current.set(arrival)
+    return arrival
+
+
+def begun(now: float) -> float | None:
+    """Its first handler runs: the seconds that it waited. None for handlers after the first, and where nothing came."""
+    arrival = _current.get()
+    if arrival is None or arrival.waited is not None:
+        return None
+    arrival.waited = now - arrival.at
+    return arrival.waited
