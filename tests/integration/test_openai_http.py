@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from aiohttp import ClientSession
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from ryorin.adapters.openai_http.chat import OpenAIHttpChatModel
 from ryorin.adapters.openai_http.embeddings import EmbeddingEndpoint, OpenAIHttpEngine
 from ryorin.adapters.openai_http.rerank import RerankEndpoint
 from ryorin.contexts.answers.errors import ModelLimited, ModelRejected, ModelUnavailable
 from ryorin.contexts.answers.queries import ChatMessage, SamplingOptions, Usage
-from ryorin.contexts.answers.read.ports import ChatDelta, ChatRequest
+from ryorin.contexts.answers.read.ports import ChatDelta, ChatRequest, RemainingLimits
 from ryorin.contexts.knowledge.domain.relevance import Evidence, QuestionTerms
 from ryorin.contexts.knowledge.read.ports import RerankQuestion
 from ryorin.kernel.errors import RyorinError, Unavailable
@@ -331,3 +331,37 @@ async def test_a_server_that_streams_although_it_was_not_asked_to_is_understood(
     deltas = await collect(model(upstream.base_url, session), replace(question(), whole=True))
 
     assert "".join(delta.text for delta in deltas) == "九時です。"
+
+
+@pytest.mark.parametrize(
+    ("headers", "left"),
+    [
+        (
+            {"x_ratelimit_remaining_requests": "59", "x_ratelimit_reset_requests": "1m30s"},
+            RemainingLimits(59, None, 90, 0),
+        ),
+        (
+            {"x_ratelimit_remaining_tokens": "0", "x_ratelimit_reset_tokens": "120ms"},
+            RemainingLimits(None, 0, 0, 0.12),
+        ),
+        (
+            {"x_ratelimit_remaining_requests": "-1", "x_ratelimit_reset_requests": "soon"},
+            RemainingLimits(0, None, 0, 0),
+        ),
+        ({"x_ratelimit_remaining_requests": "many"}, None),
+        ({}, None),
+    ],
+)
+async def test_what_is_left_of_a_providers_limits_is_heard(
+    upstream: Upstream, session: ClientSession, headers: dict[str, str], left: RemainingLimits | None
+) -> None:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    async def reply(request: Request) -> Response:
+        said = (event("yes"), event("", "stop"), "data: [DONE]\n\n")
+        return StreamingResponse(iter(said), media_type="text/event-stream", headers=named)
+
+    upstream.replies = [reply]
+    deltas = await collect(model(upstream.base_url, session), question())
+
+    assert [delta.remaining for delta in deltas] == [left, None]

@@ -235,6 +235,8 @@ class _Try:
             self.lane.state.answered(seconds)
             telemetry.observe("ryorin_model_first_piece_seconds", seconds, deployment=self.lane.deployment.name)
         self.begun = True
+        if delta.remaining is not None:
+            self.lane.state.told(delta.remaining, monotonic())
         self.usage = delta.usage or self.usage
         if delta.text or delta.calls:
             self.said = True

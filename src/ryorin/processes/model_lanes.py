@@ -6,10 +6,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from ryorin.contexts.answers.module import ChatModel
+from ryorin.contexts.answers.module import ChatModel, RemainingLimits
 from ryorin.contexts.gateway.catalogue import Deployment, Limits
 from ryorin.kernel.breaker import CircuitBreaker
+
+Resource = Literal["requests", "tokens"]
 
 MINUTE = 60.0
 # what the newest call counts in the smoothed time to the first piece
@@ -29,6 +32,8 @@ class LaneState:
     blocked_until: float = 0.0
     _calls: deque[tuple[float, int]] = field(default_factory=deque)
     _tokens: int = 0
+    # what the provider said is left, less what went out since, and until when that holds
+    _left: dict[Resource, tuple[int, float]] = field(default_factory=dict)
 
     @property
     def expected(self) -> float:
@@ -43,12 +48,31 @@ class LaneState:
         """A call with so many tokens goes out."""
         self._calls.append((now, tokens))
         self._tokens += tokens
+        for resource, cost in _costs(tokens):
+            if resource in self._left:
+                left, until = self._left[resource]
+                self._left[resource] = left - cost, until
+
+    def told(self, remaining: RemainingLimits, now: float) -> None:
+        """The provider says what it still takes."""
+        said: tuple[tuple[Resource, int | None, float], ...] = (
+            ("requests", remaining.requests, remaining.requests_reset),
+            ("tokens", remaining.tokens, remaining.tokens_reset),
+        )
+        for resource, left, seconds in said:
+            if left is not None:
+                # those that are under way may not be in its count yet
+                self._left[resource] = left, now + seconds
 
     def wait(self, limits: Limits, tokens: int, now: float) -> float:
         """Seconds until a call with so many tokens would be within the limits."""
         while self._calls and self._calls[0][0] <= now - MINUTE:
             self._tokens -= self._calls.popleft()[1]
         pause = max(0.0, self.blocked_until - now)
+        for resource, cost in _costs(tokens):
+            left, until = self._left.get(resource, (cost, now))
+            if left < cost:
+                pause = max(pause, until - now)
         if limits.requests_per_minute is not None and len(self._calls) >= limits.requests_per_minute:
             pause = max(pause, self._calls[-limits.requests_per_minute][0] + MINUTE - now)
         if limits.tokens_per_minute is not None and self._calls:
@@ -88,3 +112,8 @@ def quickest(lanes: Sequence[Lane], tokens: int, now: float) -> tuple[Lane | Non
         if lane.state.breaker.allows():
             return lane, 0.0
     return None, min((wait for wait, lane in waits if wait > 0 and lane.state.breaker.state != "open"), default=0.0)
+
+
+def _costs(tokens: int) -> tuple[tuple[Resource, int], ...]:
+    """What one call takes."""
+    return ("requests", 1), ("tokens", tokens)

@@ -15,7 +15,7 @@ from ryorin.adapters.memory.clock import StandingClock
 from ryorin.adapters.memory.gateway import MemoryCatalogues, MemorySpending
 from ryorin.adapters.memory.telemetry import MemoryTelemetry
 from ryorin.contexts.answers.errors import ModelLimited, ModelMisconfigured, ModelRejected, ModelUnavailable
-from ryorin.contexts.answers.module import ChatDelta, ChatRequest
+from ryorin.contexts.answers.module import ChatDelta, ChatRequest, RemainingLimits
 from ryorin.contexts.answers.queries import ChatMessage, SamplingOptions, Usage
 from ryorin.contexts.gateway.catalogue import (
     Budget,
@@ -233,6 +233,29 @@ async def test_limits_of_ones_own_are_kept() -> None:
 
     # two tokens a call: two fit into five
     assert sorted(said) == ["1", "1", "2", "2"]
+
+
+@pytest.mark.parametrize("left", [RemainingLimits(1, None, 30, 0), RemainingLimits(None, 3, 0, 30)])
+async def test_what_a_provider_says_is_left_is_not_exceeded(left: RemainingLimits) -> None:
+    # two tokens a call: three are enough for one more
+    told: list[ChatDelta | Exception | asyncio.Event] = [ChatDelta("1", remaining=left), DONE]
+    house = House({"one": Provider([told, says("1")])})
+    house.serve(by("one"))
+
+    assert [await house.ask(), await house.ask()] == ["1", "1"]
+    with pytest.raises(ModelLimited, match="take no more calls for 30 s"):
+        await house.ask()
+
+
+async def test_a_limit_that_begins_anew_keeps_nobody_away() -> None:
+    left = RemainingLimits(0, 0, 0.02, 0.02)
+    house = House({"one": Provider([[ChatDelta("1", remaining=left), DONE], says("2")])})
+    house.serve(by("one"))
+    assert await house.ask() == "1"
+
+    await asyncio.sleep(0.03)
+
+    assert await house.ask() == "2"
 
 
 async def test_silence_is_a_failure_that_leaves_time_for_others() -> None:

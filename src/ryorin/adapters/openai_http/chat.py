@@ -6,12 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector
 
+from ryorin.adapters.openai_http.limits import remaining_limits
 from ryorin.contexts.answers.domain.chat_format import (
     calls_of,
     estimated_tokens,
@@ -102,12 +104,14 @@ class OpenAIHttpChatModel:
             self._url, data=body, headers=headers, allow_redirects=False, proxy=self._proxy
         ) as response:
             await self._check(response)
+            left = remaining_limits(response.headers)
             if _is_whole(response):
-                yield _whole(await response.read())
+                yield replace(_whole(await response.read()), remaining=left)
                 return
             async with aclosing(_deltas(response)) as deltas:
                 async for delta in deltas:
-                    yield delta
+                    yield delta if left is None else replace(delta, remaining=left)
+                    left = None
 
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         sampling = request.sampling

@@ -32,6 +32,7 @@ from ryorin.contexts.answers.read.ports import (
     HotAnswers,
     KeptAnswer,
     ObjectStore,
+    RemainingLimits,
     Served,
     SharedAnswers,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "Observation",
     "Passage",
     "ProvenanceQueries",
+    "RemainingLimits",
     "SemanticStore",
     "Served",
     "SharedAnswers",

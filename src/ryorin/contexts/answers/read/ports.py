@@ -40,14 +40,28 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class RemainingLimits:
+    """What a provider still takes of requests and tokens, and in how many seconds it begins anew; None: not told."""
+
+    requests: int | None
+    tokens: int | None
+    requests_reset: float
+    tokens_reset: float
+
+
+@dataclass(frozen=True, slots=True)
 class ChatDelta:
-    """A piece of a model's answer; the last one has a finish reason, and usage if the model counts."""
+    """A piece of a model's answer; the last one has a finish reason, and usage if the model counts.
+
+    The first one has what the provider said of its limits, if it did.
+    """
 
     text: str
     finish_reason: str | None = None
     usage: Usage | None = None
     calls: tuple[ToolCallPiece, ...] = ()
     served: Served | None = None
+    remaining: RemainingLimits | None = None
 
 
 class ChatModel(Protocol):
