@@ -9,6 +9,7 @@ import pytest
 from ryorin.bootstrap.app import App
 from ryorin.contexts.answers.accounting import CountSelected
 from ryorin.contexts.answers.commands import FlushAnswers
+from ryorin.contexts.answers.errors import ModelRejected
 from ryorin.contexts.answers.queries import (
     AnswerQuestion,
     ChatMessage,
@@ -128,6 +129,21 @@ async def test_an_expert_follows_its_prompts_label(app: App, upstream: Upstream)
     moved = await send(app, version("Second.", "live"))
     assert (await app.services.queries.ask(asked, ADMIN, moved)).text == "two"
     assert upstream.bodies[-1]["messages"][0]["content"] == "Second."
+
+
+async def test_an_expert_has_an_adapter_of_its_model(app: App, upstream: Upstream) -> None:
+    upstream.replies = [completes("plain"), completes("adapted")]
+    await serve(app, upstream)
+    asked = AnswerQuestion(messages=(ChatMessage("user", "Hi"),), model="experts")
+
+    plain = await send(app, PutExpert(expert="one", spec=ExpertSpec("big", "Everything")))
+    assert (await app.services.queries.ask(asked, ADMIN, plain)).text == "plain"
+    adapted = await send(app, PutExpert(expert="one", spec=ExpertSpec("big", "Everything", adapter="law-lora")))
+    assert (await app.services.queries.ask(asked, ADMIN, adapted)).text == "adapted"
+    assert [body["model"] for body in upstream.bodies] == ["vendor/big", "law-lora"]
+    local = await send(app, PutExpert(expert="one", spec=ExpertSpec("smollm2", "Everything", adapter="law-lora")))
+    with pytest.raises(ModelRejected, match="takes no adapters"):
+        await app.services.queries.ask(asked, ADMIN, local)
 
 
 async def test_what_is_there_is_listed_and_what_is_not_is_said(app: App) -> None:

@@ -216,6 +216,7 @@ class _Sitting:
             grounding=grounding,
             panel=None,
             prompt=_prompt(spec.prompt),
+            adapter=spec.adapter,
         )
 
     async def _fused(self) -> AsyncGenerator[AnswerPart, None]:

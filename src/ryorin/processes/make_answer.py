@@ -165,7 +165,9 @@ class AnswerMaker:
             budget -= sum(model.count_tokens(message.content) for message in messages)
             mark = f"documents-{secrets.token_hex(8)}"
             messages = grounded_messages(messages, retrieved.passages, mark, budget, model.count_tokens)
-        request = ChatRequest(messages, query.sampling, whole=whole, form=query.form, tools=query.tools)
+        request = ChatRequest(
+            messages, query.sampling, whole=whole, form=query.form, tools=query.tools, adapter=query.adapter
+        )
         async with aclosing(model.stream(request)) as deltas:
             async for delta in deltas:
                 draft.take(delta)

@@ -111,9 +111,11 @@ class RoutedModel:
     async def _tried(self, request: ChatRequest, prompt: int, paid: _Paid) -> AsyncGenerator[ChatDelta, None]:
         """The alias itself, then its fallbacks; the failure that is told is that of what was asked for."""
         ends, failures = monotonic() + request.timeout_seconds, list[ModelUnavailable]()
-        for route in self._routes:
+        for number, route in enumerate(self._routes):
+            # an adapter is the asked-for model's; what stands in for that model has none of the name
+            asked = request if number == 0 else replace(request, adapter="")
             try:
-                async with aclosing(self._through(route, request, prompt, ends, paid)) as deltas:
+                async with aclosing(self._through(route, asked, prompt, ends, paid)) as deltas:
                     async for delta in deltas:
                         yield delta
                 return

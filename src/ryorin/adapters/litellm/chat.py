@@ -49,6 +49,8 @@ class LiteLlmChatModel:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """The answer as it is made; raises ModelUnavailable or ModelRejected."""
+        if request.adapter:
+            raise ModelRejected(f"model {self._alias!r} is reached through LiteLLM and takes no adapters")
         litellm = await _imported()
         chunks: Any = None
         try:

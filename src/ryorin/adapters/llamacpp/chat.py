@@ -51,6 +51,8 @@ class LlamaCppChatModel:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:
         """The answer as it is made; closing the stream stops the model. Tool calls come whole, at the end."""
+        if request.adapter:
+            raise ModelRejected(f"model {self._alias!r} runs in this process and takes no adapters")
         async with aclosing(self._said(request)) as deltas:
             if not grammar.speaks_of_tools(request):
                 async for delta in deltas:

@@ -125,7 +125,8 @@ class OpenAIHttpChatModel:
             **tool_fields(request.tools),
         }
         return {
-            "model": self._model,
+            # servers of adapters (vLLM, SGLang, LoRAX) know each as a model
+            "model": request.adapter or self._model,
             "messages": [message_of(message) for message in request.messages],
             **({"stream": False} if request.whole else {"stream": True, "stream_options": {"include_usage": True}}),
             **{name: value for name, value in optional.items() if value is not None},

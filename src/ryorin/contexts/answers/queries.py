@@ -278,7 +278,7 @@ class AnswerQuestion(Query[Answer]):
 
     `prompt` goes before the messages; it may name the model, if the question names none (""). `prompted` says which
     version is in the messages already. `conversation` is one that is remembered ("new" begins one): what was said in
-    it goes before the messages, and they and the answer are added to it.
+    it goes before the messages, and they and the answer are added to it. `adapter` is one of the model's (LoRA).
     """
 
     name: ClassVar[str] = "answers.answer_question"
@@ -297,6 +297,7 @@ class AnswerQuestion(Query[Answer]):
     prompt: PromptUse | None = None
     prompted: PromptUsed | None = None
     conversation: str | None = None
+    adapter: str = ""
 
     def depends_on(self) -> tuple[str, ...]:
         """Experts, who may have prompts, are asked only where the model says so."""

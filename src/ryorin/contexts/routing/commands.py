@@ -15,6 +15,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 PROMPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}(@[a-z0-9][a-z0-9._-]{0,35})?")
 MAX_TEXT_CHARACTERS = 20_000
 MAX_COLLECTIONS = 10
+MAX_ADAPTER_CHARACTERS = 300
 # an expert may not be answered by the experts
 EXPERTS_MODEL = "experts"
 
@@ -53,14 +54,11 @@ class PutExpert(Command):
             raise InvalidInput("an expert needs the alias of a model, other than 'experts'")
         if not spec.description.strip():
             raise InvalidInput("an expert needs a description: it decides what comes here until a gate is trained")
-        if max(len(spec.description), len(spec.system)) > MAX_TEXT_CHARACTERS:
-            raise InvalidInput(f"description and system prompt have at most {MAX_TEXT_CHARACTERS} characters")
         if spec.prompt and not PROMPT.fullmatch(spec.prompt):
             raise InvalidInput(f"prompt {spec.prompt[:60]!r} must be NAME, NAME@LABEL or NAME@NUMBER")
-        if len(spec.collections) > MAX_COLLECTIONS:
-            raise InvalidInput(f"an expert has at most {MAX_COLLECTIONS} collections")
-        if spec.model == "extractive" and not spec.collections:
-            raise InvalidInput("the model 'extractive' answers from documents only: give the expert a collection")
+        _check_lengths(spec)
+        if spec.model == "extractive" and (spec.adapter or not spec.collections):
+            raise InvalidInput("the model 'extractive' answers from documents, without adapters: give it a collection")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,3 +126,12 @@ def check_name(name: str) -> None:
     """Raise InvalidInput unless `name` can name an expert."""
     if not NAME.fullmatch(name):
         raise InvalidInput(f"expert {name[:60]!r} must be 1-100 of A-Z a-z 0-9 . _ - and begin with a letter or digit")
+
+
+def _check_lengths(spec: ExpertSpec) -> None:
+    if max(len(spec.description), len(spec.system)) > MAX_TEXT_CHARACTERS:
+        raise InvalidInput(f"description and system prompt have at most {MAX_TEXT_CHARACTERS} characters")
+    if len(spec.adapter) > MAX_ADAPTER_CHARACTERS:
+        raise InvalidInput(f"an adapter's name has at most {MAX_ADAPTER_CHARACTERS} characters")
+    if len(spec.collections) > MAX_COLLECTIONS:
+        raise InvalidInput(f"an expert has at most {MAX_COLLECTIONS} collections")

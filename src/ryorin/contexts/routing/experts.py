@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ExpertSpec:
-    """A model with a system prompt and collections. `prompt` names a stored one: NAME, NAME@LABEL or NAME@NUMBER.
+    """A model with a system prompt and collections. `prompt` names a stored one: NAME, NAME@LABEL or NAME@NUMBER;
+    `adapter` one of the model's (LoRA), by its server's name for it.
 
     `description` says what it is for: without a trained gate it decides what comes here. `general` takes what no
     expert is for.
@@ -20,6 +21,7 @@ class ExpertSpec:
     collections: tuple[str, ...] = ()
     general: bool = False
     prompt: str = ""
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,10 @@ def _changes(group: typer.Typer, session: Session) -> None:
         collection: Annotated[list[str] | None, typer.Option("--collection", "-c", help="Repeat for several.")] = None,
         general: Annotated[bool, typer.Option("--general", help="Takes what no expert is for.")] = False,
         prompt: Annotated[str, typer.Option(help="A stored prompt: NAME, NAME@LABEL or NAME@NUMBER.")] = "",
+        adapter: Annotated[str, typer.Option(help="An adapter (LoRA) of the model, by its server's name.")] = "",
     ) -> None:
         """Register an expert, or change it."""
-        spec = ExpertSpec(model, description, system, tuple(collection or ()), general, prompt)
+        spec = ExpertSpec(model, description, system, tuple(collection or ()), general, prompt, adapter)
 
         async def work(services: Services) -> None:
             await _settled(services, session, PutExpert(expert=expert, spec=spec))

@@ -41,6 +41,7 @@ class ExpertBody(Body):
     collections: list[str] = Field(default=[], description="It drafts an answer from each; none: as the request says")
     general: bool = Field(default=False, description="Takes what no expert is for")
     prompt: str = Field(default="", description="A stored prompt: NAME, NAME@LABEL or NAME@NUMBER, without variables")
+    adapter: str = Field(default="", description="An adapter (LoRA) of the model, by its server's name for it")
 
 
 class ExampleBody(BaseModel):
@@ -114,7 +115,7 @@ async def list_experts(caller: CallerNeeded, demand: DemandNeeded) -> Any:
 @router.put("/experts/{expert}")
 async def put_expert(expert: ExpertName, body: ExpertBody, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
     """Register an expert, or change it. Whoever asks the model `experts` may be answered by it."""
-    spec = ExpertSpec(body.model, body.description, body.system, tuple(body.collections), body.general, body.prompt)
+    spec = ExpertSpec(**{**body.model_dump(), "collections": tuple(body.collections)})
     return Written(**await caller.send_and_settle(PutExpert(expert=expert, spec=spec), SETTLED, key))
 
 

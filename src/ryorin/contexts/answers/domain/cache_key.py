@@ -34,6 +34,7 @@ def cache_key(query: AnswerQuestion, actor: Actor, model_identity: str = "") -> 
         "tools": to_json(query.tools),
         "form": to_json(query.form),
         "prompt": to_json(query.prompted),
+        "adapter": query.adapter,
         "grounding": to_json(query.grounding),
         # without documents it does not matter who asks
         "readers": to_json(actor.readers) if query.grounding else None,

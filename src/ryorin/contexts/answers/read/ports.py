@@ -19,7 +19,7 @@ from ryorin.kernel.messages import Actor, OrgId
 class ChatRequest:
     """A model call; `timeout_seconds` bounds all of it, `form` what may be said.
 
-    `whole`: nobody wants pieces, so it may come in one.
+    `whole`: nobody wants pieces, so it may come in one. `adapter` is one of the model's, by its server's name for it.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -28,6 +28,7 @@ class ChatRequest:
     form: AnswerForm | None = None
     whole: bool = False
     tools: ToolUse | None = None
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
