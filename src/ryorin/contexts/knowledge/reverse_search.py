@@ -343,17 +343,28 @@ class ReverseIndex:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         sharing, scores = self._lexical_scores(newcomers)
         beaten = ((scores > self._lexical.floors[sharing]) & (scores > 0)).any(axis=0)
-        owners = np.unique(np.concatenate([sharing[beaten], *(touched.owners for touched in dense)]))
+        # marks, not sorting: thousands are touched, and these lines are what a change costs beside the products
+        marked = np.zeros(len(self._keys), dtype=np.bool_)
+        marked[sharing[beaten]] = True
+        for touched in dense:
+            marked[touched.owners] = True
+        owners = np.flatnonzero(marked)
         # of an owner that shares no term no lexical list is entered
         of_owners = np.full((len(newcomers), len(owners)), -1, dtype=np.float32)
-        _, at, where = np.intersect1d(owners, sharing, assume_unique=True, return_indices=True)
-        of_owners[:, at] = np.where(scores[:, where] > 0, scores[:, where], -1)
+        both = marked[sharing]
+        shared = scores[:, both]
+        of_owners[:, np.searchsorted(owners, sharing[both])] = np.where(shared > 0, shared, -1)
         lexical = self._lexical.judge(owners, of_owners)
         gains, disturbed = lexical.gains, lexical.disturbed
         for touched in dense:
             at = np.searchsorted(owners, touched.owners)
-            np.add.at(gains.T, at, touched.entering.gains.T)
-            np.logical_or.at(disturbed, at, touched.entering.disturbed)
+            if (at[1:] > at[:-1]).all():
+                gains[:, at] += touched.entering.gains
+                disturbed[at] |= touched.entering.disturbed
+            else:
+                # several wordings of one search
+                np.add.at(gains.T, at, touched.entering.gains.T)
+                np.logical_or.at(disturbed, at, touched.entering.disturbed)
         enters = (gains + TINY >= self._pool_floors.all[owners]).any(axis=0)
         return owners, owners[enters | disturbed | self._unsure.all[owners]]
 
@@ -367,31 +378,33 @@ class ReverseIndex:
 
     def _living(self, *owners: NDArray[np.integer]) -> NDArray[np.int64]:
         """The probes among these that are still asked about, each once, in order."""
-        numbers = np.unique(np.concatenate(owners)).astype(np.int64)
-        return numbers[self._alive.all[numbers]]
+        marked = np.zeros(len(self._keys), dtype=np.bool_)
+        for numbers in owners:
+            marked[numbers] = True
+        return np.flatnonzero(marked & self._alive.all)
 
     def _lexical_scores(self, newcomers: Sequence[Newcomer]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The probes that share a term with any newcomer, in order, and their scores (newcomers, probes)."""
-        found = [
-            [
-                (self._postings[term].all(), weight)
-                for term, weight in zip(newcomer.term_ids.tolist(), newcomer.term_weights.tolist(), strict=True)
-                if term in self._postings
-            ]
-            for newcomer in newcomers
+        shared = [
+            (row, weight, self._postings[term].all())
+            for row, newcomer in enumerate(newcomers)
+            for term, weight in zip(newcomer.term_ids.tolist(), newcomer.term_weights.tolist(), strict=True)
+            if term in self._postings
         ]
+        if not shared:
+            return np.zeros(0, dtype=np.int64), np.zeros((len(newcomers), 0), dtype=np.float32)
+        rows, factors, postings = zip(*shared, strict=True)
+        lengths = [len(owners) for owners, _ in postings]
+        owners = np.concatenate([owners for owners, _ in postings])
         marked = np.zeros(len(self._keys), dtype=np.bool_)
-        for shared in found:
-            for (owners, _), _ in shared:
-                marked[owners] = True
+        marked[owners] = True
         sharing = np.flatnonzero(marked)
         # where each stands among them
         places = np.zeros(len(self._keys), dtype=np.int64)
         places[sharing] = np.arange(len(sharing))
-        scores = np.zeros((len(newcomers), len(sharing)), dtype=np.float32)
-        for row, shared in zip(scores, found, strict=True):
-            if shared:
-                at = places[np.concatenate([owners for (owners, _), _ in shared])]
-                weights = np.concatenate([weights * np.float32(weight) for (_, weights), weight in shared])
-                row[:] = np.bincount(at, weights=weights, minlength=len(sharing))
+        weights = np.concatenate([weights for _, weights in postings])
+        weights *= np.repeat(np.array(factors, dtype=np.float32), lengths)
+        cells = np.repeat(np.array(rows) * len(sharing), lengths) + places[owners]
+        summed = np.bincount(cells, weights=weights, minlength=len(newcomers) * len(sharing))
+        scores = summed.astype(np.float32).reshape(len(newcomers), len(sharing))
         return sharing, scores * np.float32(1 + LEXICAL_TOLERANCE)
