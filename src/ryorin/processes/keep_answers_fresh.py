@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import count
 from typing import Protocol
 
 from ryorin.contexts.answers.events import AnswersFlushed
@@ -96,6 +98,27 @@ def _changed_for(key: str, probe: ContextProbe, changes: Sequence[_Changed], loo
     return would_change(probe, [one for chunks in newcomers.values() for one in chunks], newcomers.keys())
 
 
+async def _looks(index: ReverseIndex, changes: Sequence[Change]) -> AsyncGenerator[Look, None]:
+    """Look in a thread; what was found comes as it is found."""
+    loop, found = asyncio.get_running_loop(), asyncio.Queue[Look | None]()
+
+    def work() -> None:
+        try:
+            for look in index.look(changes):
+                loop.call_soon_threadsafe(found.put_nowait, look)
+        finally:
+            loop.call_soon_threadsafe(found.put_nowait, None)
+
+    working = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        while (look := await found.get()) is not None:
+            yield look
+    finally:
+        # whoever looks at the index next must be alone with it
+        await asyncio.wait({working})
+    await working
+
+
 class FreshnessProjection:
     """Follows knowledge and invalidates answers; runs ahead of or beside the search index, never behind a hit."""
 
@@ -152,14 +175,19 @@ class FreshnessProjection:
         """At a glance first, over all answers of the collection; then in full, for those that may be touched."""
         org_id, collection = changes[0].key
         index = await self._followed(org_id, collection, changes[-1].recorded.position, rows)
-        looks = await asyncio.to_thread(index.look, [Change(change.newcomers, {change.document}) for change in changes])
+        limit = MAX_JUDGED // len(changes) ** 2
+        looked_for = [Change(change.newcomers, {change.document}) for change in changes]
+        async with aclosing(_looks(index, looked_for)) as looking:
+            if not limit:
+                await self._end_all(index, changes, looking, rows)
+                return
+            looks = [look async for look in looking]
         named: dict[str, int] = {}
         for number, look in enumerate(looks):
             for key in look.named:
                 named.setdefault(key, number)
         unsure = index.unsure(named)
         judged = sorted(named.keys() - unsure)
-        limit = MAX_JUDGED // len(changes) ** 2
         unsure.update(judged[limit:])
         kept = await rows.probes(org_id, judged[:limit])
         probes = {entry.key: decode_probe(entry.probe) for entry in kept if entry.probe is not None}
@@ -170,6 +198,19 @@ class FreshnessProjection:
             keys = sorted(key for key in stale if named[key] == number)
             await self._drop(change.recorded, change.document, keys, rows)
         index.discard(stale)
+
+    async def _end_all(
+        self, index: ReverseIndex, changes: Sequence[_Changed], looking: AsyncIterator[Look], rows: AnswerRows
+    ) -> None:
+        """After so many changes nothing is judged: what one names is ended while the next is still looked at."""
+        ended: set[str] = set()
+        numbers = count()
+        async for look in looking:
+            change = changes[next(numbers)]
+            keys = sorted(set(look.named) - ended)
+            ended.update(keys)
+            await self._drop(change.recorded, change.document, keys, rows)
+        index.discard(ended)
 
     async def _drop(self, recorded: RecordedEvent, document: str, keys: Sequence[str], rows: AnswerRows) -> None:
         if keys:

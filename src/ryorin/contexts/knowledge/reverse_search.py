@@ -5,7 +5,7 @@ Says yes too often rather than too seldom: whoever asks goes on to `probe.would_
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Generic, TypeVar
@@ -309,8 +309,11 @@ class ReverseIndex:
         """As `touched`, for many changes at a time."""
         return [list(found.named) for found in self.look(changes)]
 
-    def look(self, changes: Sequence[Change]) -> list[Look]:
-        """Which searches each of these changes may touch."""
+    def look(self, changes: Sequence[Change]) -> Iterator[Look]:
+        """Which searches each of these changes may touch, one after the other.
+
+        All of them have to be taken: what they do to the lists is remembered with each.
+        """
         dense: list[list[_Touched]] = [[] for _ in changes]
         unknown: list[list[NDArray[np.int32]]] = [[] for _ in changes]
         for model_id, lists in self._lists.items():
@@ -324,13 +327,11 @@ class ReverseIndex:
                 ends = list(accumulate(len(change.newcomers) for change in changes))
                 for touched, found in zip(dense, lists.entered(np.stack(vectors), ends), strict=True):
                     touched.append(found)
-        looks = []
         for change, anyway, touched in zip(changes, unknown, dense, strict=True):
             entered, reached = self._entered(change.newcomers, touched)
             named = self._living(np.array(sorted(self._mentioning(change.removed)), dtype=np.int64), *anyway, reached)
             keys = tuple(self._keys[number] for number in named.tolist())
-            looks.append(Look(keys, Entered(self._living(*anyway, entered), self._numbers)))
-        return looks
+            yield Look(keys, Entered(self._living(*anyway, entered), self._numbers))
 
     def _entered(
         self, newcomers: Sequence[Newcomer], dense: Sequence[_Touched]
