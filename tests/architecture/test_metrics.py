@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import ryorin
-from ryorin.adapters.prometheus.metrics import COUNTERS, HISTOGRAMS
+from ryorin.adapters.prometheus.metrics import COUNTERS, HISTOGRAMS, PrometheusMetrics
 
 DECLARED = {**COUNTERS, **HISTOGRAMS}
 
@@ -30,6 +30,21 @@ def uses() -> Iterator[tuple[str, frozenset[str]]]:
 @pytest.mark.parametrize(("name", "labels"), sorted(set(uses()), key=str))
 def test_a_metric_is_declared_with_its_labels(name: str, labels: frozenset[str]) -> None:
     assert labels == set(DECLARED[name][1])
+
+
+@pytest.mark.parametrize("name", sorted(DECLARED))
+def test_a_metric_takes_what_it_is_declared_for(name: str) -> None:
+    metrics, labels = PrometheusMetrics(), dict.fromkeys(DECLARED[name][1], "x")
+
+    if name in COUNTERS:
+        metrics.count(name, **labels)
+    else:
+        metrics.observe(name, 0.5, **labels)
+
+    rendered = metrics.render().decode()
+    counted = name if name in COUNTERS else f"{name}_count"
+    (line,) = [line for line in rendered.splitlines() if line.startswith((f"{counted} ", f"{counted}{{"))]
+    assert line.endswith(" 1.0")
 
 
 def test_metrics_are_used() -> None:

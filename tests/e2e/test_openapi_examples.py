@@ -55,6 +55,12 @@ REFUSED = {
     "post /api/v1/routing/{decision}/feedback": (404,),
     # no file of that id was uploaded
     "post /v1/vector_stores/{store}/files": (404,),
+    "post /v1/vector_stores/{store}/file_batches": (404,),
+    "post /v1/vector_stores/{store}/files/{file}": (404,),
+    # nothing was added as a batch of that id
+    "get /v1/vector_stores/{store}/file_batches/{batch}": (404,),
+    "get /v1/vector_stores/{store}/file_batches/{batch}/files": (404,),
+    "post /v1/vector_stores/{store}/file_batches/{batch}/cancel": (404,),
     # the key of the example may only read
     "delete /api/v1/keys/{prefix}": (403,),
 }
@@ -86,6 +92,10 @@ class Reader:
         }
         content = described.get("requestBody", {}).get("content", {})
         media_type = next(iter(content), "application/json")
+        if media_type == "multipart/form-data":
+            response = self.client.post(path, files={"file": ("notes.md", b"# Notes")})
+            self.note(response)
+            return response
         response = self.client.request(
             method.upper(),
             path.format(**self.known),

@@ -112,3 +112,44 @@ def test_mistakes_are_told(server: ServerProcess, client: openai.OpenAI) -> None
     assert httpx.post(f"{url}/files", data={"purpose": "x"}).status_code == 400
     assert httpx.post(f"{url}/vector_stores", content=b"{").status_code == 400
     assert httpx.get(f"{url}/vector_stores?limit=x").status_code == 400
+
+
+def test_files_are_added_together_and_a_refused_one_is_named(client: openai.OpenAI) -> None:
+    store = client.vector_stores.create(name="Together")
+    good = client.files.create(file=("hours.md", HOURS), purpose="assistants")
+    bad = client.files.create(file=("odd.pdf", b"this is no PDF"), purpose="assistants")
+
+    batch = client.vector_stores.file_batches.create_and_poll(store.id, file_ids=[good.id, bad.id])
+
+    counts = batch.file_counts
+    assert (batch.status, counts.completed, counts.failed, counts.total) == ("completed", 1, 1, 2)
+    files = {one.id: one for one in client.vector_stores.file_batches.list_files(batch.id, vector_store_id=store.id)}
+    assert {name: one.status for name, one in files.items()} == {good.id: "completed", bad.id: "failed"}
+    assert files[bad.id].last_error is not None
+    failed = client.vector_stores.file_batches.list_files(batch.id, vector_store_id=store.id, filter="failed")
+    assert [one.id for one in failed] == [bad.id]
+    found = client.vector_stores.search(store.id, query="When does Osaka open?").data
+    assert [one.file_id for one in found] == [good.id]
+    # what has ended cannot be cancelled
+    assert client.vector_stores.file_batches.cancel(batch.id, vector_store_id=store.id).file_counts.cancelled == 0
+    uploaded = client.vector_stores.file_batches.upload_and_poll(store.id, files=[("cats.md", CATS)])
+    assert uploaded.file_counts.completed == 1
+    with pytest.raises(openai.NotFoundError, match="there is no file batch"):
+        client.vector_stores.file_batches.retrieve("vsfb_no", vector_store_id=store.id)
+    with pytest.raises(openai.NotFoundError, match="there is no file"):
+        client.vector_stores.file_batches.create(store.id, file_ids=[good.id, "file-no"])
+    with pytest.raises(openai.BadRequestError, match="0 files were given"):
+        client.vector_stores.file_batches.create(store.id, file_ids=[])
+
+
+def test_a_store_is_renamed_and_a_file_marked(client: openai.OpenAI) -> None:
+    store = client.vector_stores.create(name="Before")
+    file = client.vector_stores.files.upload_and_poll(vector_store_id=store.id, file=("hours.md", HOURS))
+
+    assert client.vector_stores.update(store.id, name="After").name == "After"
+    assert client.vector_stores.retrieve(store.id).name == "After"
+    marked = client.vector_stores.files.update(file.id, vector_store_id=store.id, attributes={"team": "osaka"})
+    assert marked.attributes == {"team": "osaka"}
+    only = {"type": "eq", "key": "team", "value": "osaka"}
+    found = client.vector_stores.search(store.id, query="Osaka", filters=only).data  # type: ignore[arg-type]  # a TypedDict
+    assert [one.file_id for one in found] == [file.id]

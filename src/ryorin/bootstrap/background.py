@@ -24,6 +24,7 @@ from ryorin.bootstrap.wiring.projections import Projections
 from ryorin.contexts.knowledge.module import VectorFeeder
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.execution import CommandExecutor
+from ryorin.kernel.together import ended
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,6 @@ COOL_SECONDS = 60.0
 TIDY_SECONDS = 600.0
 COMPACT_SECONDS = 60.0
 RESTART_SECONDS = 1.0
-CANCEL_AGAIN_SECONDS = 0.5
 # between looks at how late the event loop is
 LAG_SECONDS = 0.25
 QUEUES = ("interactive", "ingest", "train")
@@ -94,17 +94,7 @@ async def background_work(
         yield
     finally:
         stopping.set()
-        await _end(tasks)
-
-
-async def _end(tasks: set[asyncio.Task[None]]) -> None:
-    """Cancel until all have ended: a library may take a first cancellation for a wish to finish gracefully."""
-    pending = tasks
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
-    await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*tasks)
 
 
 async def _supervise(name: str, job: Callable[[], Coroutine[Any, Any, None]], stopping: asyncio.Event) -> None:

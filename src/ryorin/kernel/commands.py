@@ -91,3 +91,4 @@ class CommandFilter:
     name: str | None = None
     before: int | None = None
     limit: int = 50
+    correlation_id: str | None = None

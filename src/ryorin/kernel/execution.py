@@ -15,6 +15,7 @@ from ryorin.kernel.errors import ConcurrencyConflict, LeaseLost, RyorinError
 from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.messages import Command, CommandId
 from ryorin.kernel.ports import Clock, CommandLog, CommandTransaction, Telemetry, Transactions
+from ryorin.kernel.together import ended
 
 logger = logging.getLogger(__name__)
 
@@ -112,17 +113,15 @@ class CommandExecutor:
             return await self._failed(run, wrapped, retryable=True)
 
     async def _with_heartbeat(self, run: Run) -> None:
-        work = asyncio.ensure_future(self._handle(run))
-        renewal = asyncio.ensure_future(self._renew(run))
+        work = asyncio.create_task(self._handle(run))
+        renewal = asyncio.create_task(self._renew(run))
         try:
             await asyncio.wait({work, renewal}, return_when=asyncio.FIRST_COMPLETED)
             if renewal.done() and not work.done():
                 renewal.result()
             await work
         finally:
-            for task in (work, renewal):
-                task.cancel()
-            await asyncio.gather(work, renewal, return_exceptions=True)
+            await ended(work, renewal)
 
     async def _renew(self, run: Run) -> None:
         while True:

@@ -16,6 +16,7 @@ from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, OrgId
 from ryorin.kernel.ports import Telemetry
+from ryorin.kernel.together import ended
 from ryorin.processes.answer_layers import AnswerLayers, Asked, CacheRules
 from ryorin.processes.expert_panel import ExpertPanel
 from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker, Retrieved
@@ -56,9 +57,7 @@ class AnswerQuestionProcess:
     async def close(self) -> None:
         """Keep what was given; give up what is being made anew behind answers that were served stale."""
         await self._flights.settled()
-        for task in self._revalidations:
-            task.cancel()
-        await asyncio.gather(*self._revalidations, return_exceptions=True)
+        await ended(*self._revalidations)
 
     async def answer(self, query: AnswerQuestion, actor: Actor) -> Answer:
         """The whole answer."""

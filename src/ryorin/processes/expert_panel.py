@@ -34,6 +34,7 @@ from ryorin.contexts.routing.queries import ListExperts, RouteQuestion
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import InvalidInput, RyorinError
 from ryorin.kernel.messages import Actor
+from ryorin.kernel.together import ended
 from ryorin.processes.fusion import Draft, Likeness, best, synthesis_messages, vote
 from ryorin.processes.make_answer import EXTRACTIVE, AnswerMaker
 
@@ -148,8 +149,7 @@ class _Sitting:
                 yield part
             await working
         finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            await ended(working)
         if not self._drafts:
             raise self._failures[0]
         async with aclosing(self._fused()) as parts:

@@ -15,7 +15,7 @@ from ryorin.contexts.answers.errors import ModelLimited, ModelRejected, ModelUna
 from ryorin.contexts.answers.module import ChatDelta, ChatRequest, Served
 from ryorin.contexts.answers.queries import Usage
 from ryorin.contexts.answers.tools import size_of
-from ryorin.contexts.gateway.catalogue import Budget, TokenUse
+from ryorin.contexts.gateway.catalogue import Budget, Capability, TokenUse
 from ryorin.contexts.gateway.module import ModelCall, Spending
 from ryorin.kernel.messages import Actor
 from ryorin.kernel.ports import Telemetry
@@ -111,9 +111,9 @@ class RoutedModel:
     async def _tried(self, request: ChatRequest, prompt: int, paid: _Paid) -> AsyncGenerator[ChatDelta, None]:
         """The alias itself, then its fallbacks; the failure that is told is that of what was asked for."""
         ends, failures = monotonic() + request.timeout_seconds, list[ModelUnavailable]()
-        for number, route in enumerate(self._routes):
+        for route in self._able(request):
             # an adapter is the asked-for model's; what stands in for that model has none of the name
-            asked = request if number == 0 else replace(request, adapter="")
+            asked = request if route.alias == self._routes[0].alias else replace(request, adapter="")
             try:
                 async with aclosing(self._through(route, asked, prompt, ends, paid)) as deltas:
                     async for delta in deltas:
@@ -124,6 +124,24 @@ class RoutedModel:
                     raise
                 failures.append(error)
         raise failures[0]
+
+    def _able(self, request: ChatRequest) -> Sequence[Route]:
+        """The routes, with the deployments that have what the request needs; raises ModelRejected where none has."""
+        needed: set[Capability] = {"tools"} if request.tools is not None else set()
+        needed |= {"json_schema"} if request.form is not None else set()
+        if not needed:
+            return self._routes
+        able = [
+            Route(route.alias, [lane for lane in route.lanes if needed <= set(lane.deployment.serves.capabilities)])
+            for route in self._routes
+        ]
+        able = [route for route in able if route.lanes]
+        if not able:
+            raise ModelRejected(
+                f"model {self._routes[0].alias!r} is registered without {' and '.join(sorted(needed))}:"
+                " ask another, or register it with them"
+            )
+        return able
 
     async def _through(
         self, route: Route, request: ChatRequest, prompt: int, ends: float, paid: _Paid

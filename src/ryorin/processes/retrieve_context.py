@@ -13,6 +13,7 @@ from ryorin.contexts.knowledge.queries import SearchResult
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.messages import Actor
+from ryorin.kernel.together import ended
 from ryorin.processes.expand_query import ExpandQueryProcess
 
 logger = logging.getLogger(__name__)
@@ -105,9 +106,7 @@ class RetrieveContextProcess:
 
     async def close(self) -> None:
         """End what is still being expanded."""
-        for task in self._late:
-            task.cancel()
-        await asyncio.gather(*self._late, return_exceptions=True)
+        await ended(*self._late)
 
 
 def _without(plain: SearchResult, expansion: Expansion, waited: float, part: str | None) -> Retrieved:

@@ -11,6 +11,7 @@ from ryorin.contexts.answers.module import AnswerFlights, Flight
 from ryorin.contexts.answers.queries import Answer, AnswerPart
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import OrgId
+from ryorin.kernel.together import ended
 
 Parts = AsyncGenerator[AnswerPart, None]
 
@@ -143,9 +144,7 @@ class _Led:
         if self._landed:
             return
         self._landed = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         # a flight that cannot be ended ends with its lease
         with suppress(Unavailable):
             if self._flights.followed(self._flight).is_set():

@@ -17,6 +17,7 @@ from ryorin.adapters.memory.telemetry import MemoryTelemetry
 from ryorin.contexts.answers.errors import ModelLimited, ModelMisconfigured, ModelRejected, ModelUnavailable
 from ryorin.contexts.answers.module import ChatDelta, ChatRequest, RemainingLimits
 from ryorin.contexts.answers.queries import ChatMessage, SamplingOptions, Usage
+from ryorin.contexts.answers.tools import Tool, ToolUse
 from ryorin.contexts.gateway.catalogue import (
     Budget,
     Catalogue,
@@ -200,6 +201,20 @@ async def test_a_request_that_was_refused_is_refused_by_all() -> None:
     with pytest.raises(ModelRejected):
         await house.ask()
     assert house.providers["small"].asked == []
+
+
+async def test_what_needs_tools_goes_to_who_has_them_and_is_refused_where_nobody_does() -> None:
+    tools = replace(REQUEST, tools=ToolUse((Tool("f", "", {}, None),), "auto", None))
+    house = House({"one": Provider([says("plain")]), "two": Provider([says("with tools")])})
+    plain = by("one")
+    house.serve(replace(plain, serves=replace(plain.serves, capabilities=("chat",))), by("two"))
+
+    assert [await house.ask(request=tools) for _ in range(3)] == ["with tools"] * 3
+    assert house.providers["one"].asked == []
+    house.serve(replace(plain, serves=replace(plain.serves, capabilities=("chat", "json_schema"))))
+    with pytest.raises(ModelRejected, match="registered without tools"):
+        await house.ask(request=tools)
+    assert await house.ask() == "plain"
 
 
 async def test_a_limit_is_kept_until_the_provider_wants_more() -> None:

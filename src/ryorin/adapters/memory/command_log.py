@@ -108,6 +108,7 @@ class MemoryCommandLog:
             if (which.state is None or row.state is which.state)
             and (which.name is None or row.envelope.command.name == which.name)
             and (which.before is None or row.sequence < which.before)
+            and which.correlation_id in (None, row.envelope.correlation_id)
         ]
         return found[: which.limit]
 

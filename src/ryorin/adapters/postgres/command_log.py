@@ -123,8 +123,10 @@ class PostgresCommandLog:
             "name": which.name,
             "before": which.before,
             "limit": which.limit,
+            "correlation_id": which.correlation_id,
         }
-        return [self._record(row) for row in await self._pool.fetch(sql.LIST, parameters)]
+        statement = sql.LIST if which.correlation_id is None else sql.LIST_CORRELATED
+        return [self._record(row) for row in await self._pool.fetch(statement, parameters)]
 
     async def lease(self, command_id: CommandId) -> CommandRecord | None:
         """Take a runnable command for one attempt; one that killed too many workers becomes a dead letter."""

@@ -99,6 +99,11 @@ class PostgresDocumentRows:
             statement = f"DELETE FROM {table}_g{{g}} WHERE org_id = %s AND collection = %s"
             await self._run(statement, (key.org_id, key.collection))
 
+    async def describe_collection(self, key: CollectionKey, description: str) -> None:
+        """Show what it is for."""
+        statement = "UPDATE document_collections_g{g} SET description = %s WHERE org_id = %s AND collection = %s"
+        await self._run(statement, (description, key.org_id, key.collection))
+
     async def configure(self, key: CollectionKey, pipeline: Pipeline) -> None:
         """Show the stages of searches."""
         statement = "UPDATE document_collections_g{g} SET pipeline = %s WHERE org_id = %s AND collection = %s"

@@ -54,8 +54,8 @@ class PrometheusMetrics:
             name: Gauge(name, text, labels, registry=self._registry) for name, (text, labels) in GAUGES.items()
         }
         # finding a labelled child costs more than counting: a cached answer pays for it once
-        self._counter = lru_cache(maxsize=1024)(lambda name, *values: self._counters[name].labels(*values))
-        self._histogram = lru_cache(maxsize=1024)(lambda name, *values: self._histograms[name].labels(*values))
+        self._counter = lru_cache(maxsize=1024)(lambda name, *values: _child(self._counters[name], values))
+        self._histogram = lru_cache(maxsize=1024)(lambda name, *values: _child(self._histograms[name], values))
 
     def count(self, name: str, **labels: str) -> None:
         """Add one to a counter."""
@@ -75,6 +75,11 @@ class PrometheusMetrics:
     def render(self) -> bytes:
         """All figures in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _child(metric: Any, values: tuple[str, ...]) -> Any:
+    """One without labels has no children."""
+    return metric.labels(*values) if values else metric
 
 
 def _buckets(name: str) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from ryorin.kernel.breaker import CircuitBreaker
 from ryorin.kernel.ports import Clock, Telemetry
+from ryorin.kernel.together import ended
 
 logger = logging.getLogger(__name__)
 
@@ -173,11 +174,7 @@ class RedisBreakers:
 
     async def close(self) -> None:
         """Stop listening, and disconnect."""
-        tasks = [self._listener, *self._working]
-        for task in tasks:
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(self._listener, *self._working)
         await self._heard.aclose()
         await self._redis.aclose()
 

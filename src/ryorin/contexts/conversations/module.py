@@ -26,7 +26,8 @@ from ryorin.kernel.messages import Actor, Command, Query, Scope
 
 __all__ = ["ConversationsProjection", "Keeper", "Packed", "Texts", "command_handlers", "pack", "query_handlers"]
 
-MAX_CHARACTERS = 200_000
+# a question has at most a fifth of this; an answer must not fail because it is long
+MAX_CHARACTERS = 1_000_000
 MAX_INSTRUCTIONS = 20_000
 LEAST_HISTORY_TOKENS, MOST_HISTORY_TOKENS = 100, 1_000_000
 

@@ -88,6 +88,21 @@ class DeleteCollection(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeCollection(Command):
+    """Say what a collection is for."""
+
+    name: ClassVar[str] = "knowledge.describe_collection"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_WRITE
+    result_type: ClassVar[type[Result]] = CollectionChanged
+
+    collection: str
+    description: str
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigureCollection(Command):
     """Decide the stages of searches in a collection; what is left out is as the server does it."""
 
@@ -218,6 +233,7 @@ class ShareDocument(_DocumentCommand):
 
 COMMANDS: tuple[type[Command], ...] = (
     CreateCollection,
+    DescribeCollection,
     DeleteCollection,
     ConfigureCollection,
     MoveIndex,

@@ -32,6 +32,16 @@ class CollectionDeleted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionDescribed(Event):
+    """A collection is described otherwise; no search and no answer is another one for that."""
+
+    type: ClassVar[str] = "knowledge.collection_described"
+
+    collection: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionConfigured(Event):
     """Searches in the collection have these stages from here on."""
 
@@ -156,6 +166,7 @@ class DocumentDeleted(Event):
 EVENTS: tuple[type[Event], ...] = (
     CollectionCreated,
     CollectionDeleted,
+    CollectionDescribed,
     CollectionConfigured,
     IndexMoved,
     DocumentVersionIndexed,

@@ -27,7 +27,7 @@ from ryorin.contexts.knowledge.read.similar_documents import SimilarDocuments
 from ryorin.contexts.knowledge.read.stored_vectors import Shelf, StoredVectors
 from ryorin.contexts.knowledge.vector_store import VectorStore
 from ryorin.contexts.knowledge.write.configure_collection import ConfigureCollectionHandler
-from ryorin.contexts.knowledge.write.create_collection import CreateCollectionHandler
+from ryorin.contexts.knowledge.write.create_collection import CreateCollectionHandler, DescribeCollectionHandler
 from ryorin.contexts.knowledge.write.delete_collection import DeleteCollectionHandler
 from ryorin.contexts.knowledge.write.delete_document import DeleteDocumentHandler
 from ryorin.contexts.knowledge.write.embedder import PassageEmbedder
@@ -102,6 +102,7 @@ def command_handlers(ports: WritePorts) -> Mapping[type[Command], CommandHandler
     put = PutDocumentHandler(ports.events, ports.blobs, ports.parser, ports.chunks, ports.embedders, ports.indexes)
     return {
         commands.CreateCollection: CreateCollectionHandler(),
+        commands.DescribeCollection: DescribeCollectionHandler(),
         commands.DeleteCollection: DeleteCollectionHandler(),
         commands.ConfigureCollection: ConfigureCollectionHandler(ports.rerankers),
         commands.MoveIndex: MoveIndexHandler(ports.events, ports.chunks, ports.indexes, ports.embedders, ports.stores),

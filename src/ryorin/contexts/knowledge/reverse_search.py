@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,7 @@ from numpy.typing import NDArray
 from ryorin.contexts.knowledge.coarse import ByteProducts, NumpyProducts, Rows, against, beyond, rounded
 from ryorin.contexts.knowledge.outline import OPEN, ListBounds, ProbeOutline
 from ryorin.contexts.knowledge.probe import DENSE_TOLERANCE, LEXICAL_TOLERANCE, Newcomer
-
-N = TypeVar("N", bound=np.generic)
+from ryorin.contexts.knowledge.rows import GrowingRows
 
 # lists that are compared with newcomers at a time
 TILE = 1024
@@ -34,34 +32,11 @@ class Change:
     removed: Collection[str]
 
 
-class _Rows(Generic[N]):
-    """An array that grows."""
-
-    def __init__(self, kind: type[N], width: int | None = None) -> None:
-        self._rows: NDArray[N] = np.zeros((64,) if width is None else (64, width), dtype=kind)
-        self._count = 0
-
-    def add(self, rows: NDArray[np.generic]) -> None:
-        """Put rows behind the others."""
-        end = self._count + len(rows)
-        if end > len(self._rows):
-            larger = np.zeros((max(end, 2 * len(self._rows)), *self._rows.shape[1:]), dtype=self._rows.dtype)
-            larger[: self._count] = self._rows[: self._count]
-            self._rows = larger
-        self._rows[self._count : end] = rows
-        self._count = end
-
-    @property
-    def all(self) -> NDArray[N]:
-        """What was added."""
-        return self._rows[: self._count]
-
-
 class _Bounds:
     """The bounds of many lists, a column for each."""
 
     def __init__(self) -> None:
-        self._rows = _Rows(np.float32, 4)
+        self._rows = GrowingRows(np.float32, 4)
 
     def add(self, bounds: Sequence[ListBounds]) -> None:
         rows = [(one.floor, one.top, one.spare, one.weight) for one in bounds]
@@ -102,13 +77,13 @@ class _Lists:
     """The dense lists of all probes of one model."""
 
     def __init__(self, dimensions: int, products: ByteProducts) -> None:
-        self.vectors = _Rows(np.float32, dimensions)
-        self.owners = _Rows(np.int32)
+        self.vectors = GrowingRows(np.float32, dimensions)
+        self.owners = GrowingRows(np.int32)
         self.bounds = _Bounds()
         self._products = products
         # the same vectors as bytes: scale, what is lost, length
-        self._cells = _Rows(np.uint8, dimensions)
-        self._rounding = _Rows(np.float32, 3)
+        self._cells = GrowingRows(np.uint8, dimensions)
+        self._rounding = GrowingRows(np.float32, 3)
         self._block = np.empty((BLOCK, dimensions), dtype=np.float32)
 
     def add(self, one: ProbeOutline, owner: int) -> slice:
@@ -231,12 +206,12 @@ class ReverseIndex:
         self._lists: dict[str, _Lists] = {}
         self._postings: dict[int, _Postings] = {}
         self._lexical = _Bounds()
-        self._pool_floors = _Rows(np.float32)
+        self._pool_floors = GrowingRows(np.float32)
         self._documents: dict[str, set[int]] = {}
         self._filtered: set[int] = set()
         self._rows_of: dict[int, tuple[str, slice]] = {}
-        self._unsure = _Rows(np.bool_)
-        self._alive = _Rows(np.bool_)
+        self._unsure = GrowingRows(np.bool_)
+        self._alive = GrowingRows(np.bool_)
 
     def __len__(self) -> int:
         return len(self._numbers)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ryorin.contexts.operations import commands, queries
 from ryorin.contexts.operations.commands import DiscardCommand, OperationDone, RebuildProjection, RetryCommand
-from ryorin.contexts.operations.queries import CommandView, GetCommand, ListCommands, ListProjections
+from ryorin.contexts.operations.queries import CommandView, GetCommand, ListCommands, ListProjections, ListTogether
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.commands import CommandFilter, CommandRecord
 from ryorin.kernel.errors import NotFound
@@ -112,11 +112,16 @@ def query_handlers(ports: Ports) -> Mapping[type[Query[Any]], Callable[[Any, Act
             raise NotFound(f"there is no command {query.id}")
         return view(record)
 
+    async def list_together(query: ListTogether, actor: Actor) -> tuple[CommandView, ...]:
+        which = CommandFilter(limit=queries.MAX_LIMIT, correlation_id=query.correlation_id)
+        return tuple(view(record) for record in await ports.log.list(actor.org_id, which))
+
     async def list_projections(query: ListProjections, actor: Actor) -> tuple[ProjectionStatus, ...]:
         return tuple(await ports.statuses())
 
     return {
         queries.ListCommands: list_commands,
         queries.GetCommand: get_command,
+        queries.ListTogether: list_together,
         queries.ListProjections: list_projections,
     }

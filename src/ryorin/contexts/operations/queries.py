@@ -74,6 +74,16 @@ class GetCommand(Query[CommandView]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListTogether(Query[tuple[CommandView, ...]]):
+    """How are the commands that were sent under one correlation id? At most 500, newest first."""
+
+    name: ClassVar[str] = "operations.list_together"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListProjections(Query[tuple[ProjectionStatus, ...]]):
     """How far are the read models?"""
 

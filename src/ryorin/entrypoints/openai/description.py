@@ -7,7 +7,14 @@ from typing import Any
 import msgspec
 
 from ryorin.entrypoints.openai.responses import ResponsesBody
-from ryorin.entrypoints.openai.vector_store_shapes import VectorSearchBody, VectorStoreBody, VectorStoreFileBody
+from ryorin.entrypoints.openai.vector_store_shapes import (
+    AttributesBody,
+    FileBatchBody,
+    StoreChangesBody,
+    VectorSearchBody,
+    VectorStoreBody,
+    VectorStoreFileBody,
+)
 from ryorin.entrypoints.openai.wire import ChatBody, EmbeddingsBody, RerankTextsBody
 
 BODIES = (
@@ -18,6 +25,9 @@ BODIES = (
     VectorStoreBody,
     VectorSearchBody,
     VectorStoreFileBody,
+    FileBatchBody,
+    StoreChangesBody,
+    AttributesBody,
 )
 _CHAT_EXAMPLE = {
     "model": "extractive/collection/handbook",
@@ -66,18 +76,49 @@ def add_description(api: dict[str, Any]) -> dict[str, Any]:
 
 
 def _vector_stores(references: tuple[dict[str, Any], ...]) -> dict[str, Any]:
-    """Files and vector stores; an upload is a form and has no example here."""
+    """Files and vector stores."""
     store, file = _place("store", "handbook"), _place("file", "office/hours.md")
     search = _operation("Search a vector store", "search_vector_store", references[5], _SEARCH_EXAMPLE, stream=None)
     create = _operation(
         "Create a vector store", "create_vector_store", references[4], {"name": "Handbook"}, stream=None
     )
     attach = _operation("Add a file", "create_vector_store_file", references[6], {"file_id": "file-0"}, stream=None)
+    change = _operation(
+        "Rename a vector store", "update_vector_store", references[8], {"name": "Handbook"}, stream=None
+    )
+    mark = _operation(
+        "Change a file's attributes",
+        "update_vector_store_file",
+        references[9],
+        {"attributes": {"team": "osaka"}},
+        stream=None,
+    )
+    together = _operation(
+        "Add files", "create_vector_store_file_batch", references[7], {"file_ids": ["file-0"]}, stream=None
+    )
+    batch = _place("batch", "vsfb_0")
     return {
-        "/v1/files": {"get": _described("Files", "list_files", stream=None)},
+        "/v1/files": {"get": _described("Files", "list_files", stream=None), "post": _upload()},
         "/v1/vector_stores": {"get": _described("Vector stores", "list_vector_stores", stream=None), "post": create},
         "/v1/vector_stores/{store}": {
-            "get": {**_described("A vector store", "get_vector_store", stream=None), "parameters": [store]}
+            "get": {**_described("A vector store", "get_vector_store", stream=None), "parameters": [store]},
+            "post": {**change, "parameters": [store]},
+        },
+        "/v1/vector_stores/{store}/file_batches": {"post": {**together, "parameters": [store]}},
+        "/v1/vector_stores/{store}/file_batches/{batch}": {
+            "get": {**_described("A batch", "get_vector_store_file_batch", stream=None), "parameters": [store, batch]}
+        },
+        "/v1/vector_stores/{store}/file_batches/{batch}/files": {
+            "get": {
+                **_described("A batch's files", "list_vector_store_file_batch_files", stream=None),
+                "parameters": [store, batch],
+            }
+        },
+        "/v1/vector_stores/{store}/file_batches/{batch}/cancel": {
+            "post": {
+                **_described("Cancel a batch", "cancel_vector_store_file_batch", stream=None),
+                "parameters": [store, batch],
+            }
         },
         "/v1/vector_stores/{store}/search": {"post": {**search, "parameters": [store]}},
         "/v1/vector_stores/{store}/files": {
@@ -85,9 +126,18 @@ def _vector_stores(references: tuple[dict[str, Any], ...]) -> dict[str, Any]:
             "post": {**attach, "parameters": [store]},
         },
         "/v1/vector_stores/{store}/files/{file}": {
-            "get": {**_described("A file of it", "get_vector_store_file", stream=None), "parameters": [store, file]}
+            "get": {**_described("A file of it", "get_vector_store_file", stream=None), "parameters": [store, file]},
+            "post": {**mark, "parameters": [store, file]},
         },
     }
+
+
+def _upload() -> dict[str, Any]:
+    """A form, as browsers and the official clients send it."""
+    fields = {"file": {"type": "string", "format": "binary"}, "purpose": {"type": "string", "default": "user_data"}}
+    schema = {"type": "object", "properties": fields, "required": ["file"]}
+    body = {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    return {**_described("Upload a file", "create_file", stream=None), "requestBody": body}
 
 
 def _place(name: str, example: str) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from ryorin.contexts.files.queries import FileView
 from ryorin.contexts.knowledge.views import CollectionView, DocumentView
+from ryorin.contexts.operations.queries import CommandView
 from ryorin.kernel.errors import InvalidInput
 
 
@@ -23,6 +26,30 @@ class VectorStoreFileBody(msgspec.Struct):
     """A file that becomes a document of the store."""
 
     file_id: str
+    attributes: dict[str, str | float | bool] | None = None
+
+
+class FileBatchBody(msgspec.Struct):
+    """Files that become documents of the store together."""
+
+    file_ids: list[str] = []
+    files: list[VectorStoreFileBody] = []
+    attributes: dict[str, str | float | bool] | None = None
+
+    def wanted(self) -> list[VectorStoreFileBody]:
+        """Each file with its attributes."""
+        return self.files or [VectorStoreFileBody(one, self.attributes) for one in self.file_ids]
+
+
+class StoreChangesBody(msgspec.Struct):
+    """What is to be another one about a store."""
+
+    name: str | None = None
+
+
+class AttributesBody(msgspec.Struct):
+    """A file's attributes, instead of those that it has."""
+
     attributes: dict[str, str | float | bool] | None = None
 
 
@@ -115,6 +142,40 @@ def attached(store: str, file: str, size: int, created: int, attributes: dict[st
         "usage_bytes": size,
         "attributes": attributes,
     }
+
+
+def batch(name: str, store: str, commands: Sequence[CommandView]) -> dict[str, Any]:
+    """Files that were added together, as far as they are."""
+    states = Counter(status_of(command) for command in commands)
+    counts = {state: states[state] for state in ("in_progress", "completed", "failed", "cancelled")}
+    status = "in_progress" if counts["in_progress"] else "cancelled" if counts["cancelled"] else "completed"
+    return {
+        "id": name,
+        "object": "vector_store.file_batch",
+        "created_at": min(int(command.accepted_at.timestamp()) for command in commands),
+        "vector_store_id": store,
+        "status": status,
+        "file_counts": {**counts, "total": len(commands)},
+    }
+
+
+def batched(store: str, command: CommandView) -> dict[str, Any]:
+    """A file of a batch."""
+    payload, status = command.payload, status_of(command)
+    size, metadata = int(str(payload["size_bytes"])), payload.get("metadata")
+    named = {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {}
+    told = attached(store, str(payload["document"]), size, int(command.accepted_at.timestamp()), named)
+    if status != "failed":
+        return {**told, "status": status}
+    message = str((command.error or {}).get("detail", command.state))
+    return {**told, "status": status, "last_error": {"code": "invalid_file", "message": message}}
+
+
+def status_of(command: CommandView) -> str:
+    """A command in OpenAI's words."""
+    if not command.ended:
+        return "in_progress"
+    return {"succeeded": "completed", "cancelled": "cancelled"}.get(command.state, "failed")
 
 
 def document(view: DocumentView) -> dict[str, Any]:

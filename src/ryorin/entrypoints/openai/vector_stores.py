@@ -6,9 +6,10 @@ that is in a collection can be searched as a vector store, and the other way rou
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 from starlette.datastructures import UploadFile
@@ -19,7 +20,13 @@ from starlette.routing import Route
 
 from ryorin.contexts.files.commands import ForgetFile, KeepFile
 from ryorin.contexts.files.queries import FileView, GetFile, ListFiles
-from ryorin.contexts.knowledge.commands import CreateCollection, DeleteCollection, DeleteDocument, PutDocument
+from ryorin.contexts.knowledge.commands import (
+    CreateCollection,
+    DeleteCollection,
+    DeleteDocument,
+    DescribeCollection,
+    PutDocument,
+)
 from ryorin.contexts.knowledge.queries import (
     DOCUMENTS_MODEL,
     SEARCH_MODEL,
@@ -32,12 +39,13 @@ from ryorin.contexts.knowledge.queries import (
     SearchFilter,
 )
 from ryorin.contexts.knowledge.views import DocumentView
-from ryorin.contexts.operations.queries import GetCommand
+from ryorin.contexts.operations.commands import DiscardCommand
+from ryorin.contexts.operations.queries import CommandView, GetCommand, ListTogether
 from ryorin.entrypoints.openai import render
 from ryorin.entrypoints.openai import vector_store_shapes as shapes
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.bus import Receipt
-from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.errors import Conflict, InvalidInput, NotFound
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, Command
 
@@ -130,6 +138,15 @@ class VectorStoreEndpoints:
         question = GetCollection(collection=request.path_params["store"])
         return _told(shapes.store(await self._services.queries.ask(question, actor)))
 
+    async def update_store(self, request: Request) -> Response:
+        """POST /v1/vector_stores/{store}"""
+        actor, body = await self._actor_of(request), await _body(request, shapes.StoreChangesBody)
+        question = GetCollection(collection=request.path_params["store"])
+        if body.name is not None:
+            command = DescribeCollection(collection=question.collection, description=body.name)
+            await self._settled(command, actor, (DOCUMENTS_MODEL,))
+        return _told(shapes.store(await self._services.queries.ask(question, actor)))
+
     async def delete_store(self, request: Request) -> Response:
         """DELETE /v1/vector_stores/{store}"""
         actor, store = await self._actor_of(request), request.path_params["store"]
@@ -144,16 +161,68 @@ class VectorStoreEndpoints:
         file = await self._services.queries.ask(GetFile(file=body.file_id), actor)
         return _told(await self._attached(actor, store, file, shapes.metadata_of(body.attributes)))
 
+    async def update_attached(self, request: Request) -> Response:
+        """POST /v1/vector_stores/{store}/files/{file}: other attributes; the text is not read again."""
+        actor, body = await self._actor_of(request), await _body(request, shapes.AttributesBody)
+        view = await self._found(request, actor)
+        file = await self._services.queries.ask(GetFile(file=view.document), actor)
+        return _told(await self._attached(actor, view.collection, file, shapes.metadata_of(body.attributes)))
+
+    async def create_batch(self, request: Request) -> Response:
+        """POST /v1/vector_stores/{store}/file_batches; returns at once, the commands are done one by one."""
+        actor, store = await self._actor_of(request), request.path_params["store"]
+        wanted = (await _body(request, shapes.FileBatchBody)).wanted()
+        if not 1 <= len(wanted) <= MAX_ATTACHED:
+            raise InvalidInput(f"{len(wanted)} files were given; 1-{MAX_ATTACHED} are allowed")
+        await self._services.queries.ask(GetCollection(collection=store), actor)
+        # all of them, before the first is added
+        files = [await self._services.queries.ask(GetFile(file=one.file_id), actor) for one in wanted]
+        name = f"vsfb_{uuid4().hex}"
+        for one, file in zip(wanted, files, strict=True):
+            command = _put(store, file, shapes.metadata_of(one.attributes))
+            await self._services.commands.send(command, actor, correlation_id=f"{store}/{name}")
+        return _told(shapes.batch(name, store, await self._together(store, name, actor)))
+
+    async def get_batch(self, request: Request) -> Response:
+        """GET /v1/vector_stores/{store}/file_batches/{batch}"""
+        actor, store, name = await self._actor_of(request), *_named(request)
+        commands = await self._together(store, name, actor)
+        if all(command.ended for command in commands):
+            # who hears that it is done may search
+            for position in {command.position for command in commands if command.position is not None}:
+                await self._caught_up(position, (DOCUMENTS_MODEL, SEARCH_MODEL))
+        return _told(shapes.batch(name, store, commands))
+
+    async def cancel_batch(self, request: Request) -> Response:
+        """POST /v1/vector_stores/{store}/file_batches/{batch}/cancel: what was not begun is not done."""
+        actor, store, name = await self._actor_of(request), *_named(request)
+        for command in await self._together(store, name, actor):
+            if not command.ended:
+                # one that is running, or ended just now, goes on
+                with suppress(Conflict):
+                    await self._services.commands.send(DiscardCommand(id=UUID(command.id)), actor)
+        return _told(shapes.batch(name, store, await self._together(store, name, actor)))
+
+    async def list_batch(self, request: Request) -> Response:
+        """GET /v1/vector_stores/{store}/file_batches/{batch}/files"""
+        actor, store, name = await self._actor_of(request), *_named(request)
+        asked, limit = request.query_params, _limit(request, 20)
+        told = [shapes.batched(store, command) for command in await self._together(store, name, actor)]
+        if asked.get("order", "desc") == "asc":
+            told.reverse()
+        ids, after = [one["id"] for one in told], asked.get("after")
+        left = told[ids.index(after) + 1 :] if after in ids else told
+        left = [one for one in left if asked.get("filter") in (None, one["status"])]
+        return _page(left[:limit], limit, more=len(left) > limit)
+
+    async def _together(self, store: str, name: str, actor: Actor) -> Sequence[CommandView]:
+        found = await self._services.queries.ask(ListTogether(correlation_id=f"{store}/{name}"), actor)
+        if not found:
+            raise NotFound(f"there is no file batch {name[:60]!r} in {store[:60]!r}")
+        return found
+
     async def _attached(self, actor: Actor, store: str, file: FileView, metadata: dict[str, str]) -> dict[str, Any]:
-        command = PutDocument(
-            collection=store,
-            document=file.file,
-            content_hash=file.content_hash,
-            size_bytes=file.size_bytes,
-            filename=file.filename,
-            metadata=metadata,
-        )
-        receipt = await self._services.commands.send(command, actor)
+        receipt = await self._services.commands.send(_put(store, file, metadata), actor)
         question = GetCommand(id=receipt.record.envelope.id, wait_seconds=WAIT_SECONDS)
         view = await self._services.queries.ask(question, actor)
         await self._caught_up(receipt if view.position is None else view.position, (DOCUMENTS_MODEL, SEARCH_MODEL))
@@ -261,15 +330,36 @@ def vector_store_routes(
         ("POST", "/v1/vector_stores", there.create_store),
         ("GET", "/v1/vector_stores", there.list_stores),
         ("GET", store, there.get_store),
+        ("POST", store, there.update_store),
         ("DELETE", store, there.delete_store),
+        ("POST", f"{store}/file_batches", there.create_batch),
+        ("GET", f"{store}/file_batches/{{batch}}", there.get_batch),
+        ("POST", f"{store}/file_batches/{{batch}}/cancel", there.cancel_batch),
+        ("GET", f"{store}/file_batches/{{batch}}/files", there.list_batch),
         ("POST", f"{store}/search", there.search),
         ("POST", f"{store}/files", there.attach),
         ("GET", f"{store}/files", there.list_attached),
         ("GET", f"{attached}/content", there.content),
         ("GET", attached, there.get_attached),
+        ("POST", attached, there.update_attached),
         ("DELETE", attached, there.detach),
     ]
     return [Route(path, guarded(handler), methods=[method]) for method, path, handler in table]
+
+
+def _named(request: Request) -> tuple[str, str]:
+    return request.path_params["store"], request.path_params["batch"]
+
+
+def _put(store: str, file: FileView, metadata: dict[str, str]) -> PutDocument:
+    return PutDocument(
+        collection=store,
+        document=file.file,
+        content_hash=file.content_hash,
+        size_bytes=file.size_bytes,
+        filename=file.filename,
+        metadata=metadata,
+    )
 
 
 async def _pieces(given: UploadFile) -> AsyncIterator[bytes]:

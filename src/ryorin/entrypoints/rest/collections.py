@@ -7,9 +7,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse
 
-from ryorin.contexts.knowledge.commands import ConfigureCollection, CreateCollection, DeleteCollection, MoveIndex
+from ryorin.contexts.knowledge.commands import (
+    ConfigureCollection,
+    CreateCollection,
+    DeleteCollection,
+    DescribeCollection,
+    MoveIndex,
+)
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
-from ryorin.contexts.knowledge.queries import FindMoreLikeThese, GetCollection, ListCollections, ListTags
+from ryorin.contexts.knowledge.queries import (
+    DOCUMENTS_MODEL,
+    FindMoreLikeThese,
+    GetCollection,
+    ListCollections,
+    ListTags,
+)
 from ryorin.entrypoints.rest.commands import command_response
 from ryorin.entrypoints.rest.context import CallerNeeded, CollectionName, DemandNeeded, IdempotencyKey
 from ryorin.entrypoints.rest.schemas import CollectionBody, CommandState, IndexBody, LikeBody, PipelineBody, Written
@@ -37,6 +49,15 @@ async def create_collection(
 async def get_collection(collection: CollectionName, caller: CallerNeeded, demand: DemandNeeded) -> Any:
     """One collection with its sizes."""
     return to_json(await caller.ask(GetCollection(collection=collection), demand))
+
+
+@router.patch("/{collection}")
+async def describe_collection(
+    collection: CollectionName, body: CollectionBody, caller: CallerNeeded, key: IdempotencyKey = None
+) -> Written:
+    """Say what a collection is for."""
+    command = DescribeCollection(collection=collection, description=body.description)
+    return Written(**await caller.send_and_settle(command, (DOCUMENTS_MODEL,), key))
 
 
 @router.put("/{collection}/pipeline")

@@ -15,6 +15,7 @@ from ryorin.entrypoints.openai import render
 from ryorin.entrypoints.websocket.connection import Gone, encode, failure
 from ryorin.kernel.errors import NotFound, RyorinError
 from ryorin.kernel.messages import Actor
+from ryorin.kernel.together import ended
 
 # how long an answer that nobody hears goes on, and is kept after its end
 RESUME_SECONDS = 30.0
@@ -150,10 +151,7 @@ class LiveAnswers:
 
     async def close(self) -> None:
         """Stop everything."""
-        tasks = [live.task for live in self._answers.values() if live.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*(live.task for live in self._answers.values() if live.task is not None))
 
 
 def _named(asked_as: str) -> str:

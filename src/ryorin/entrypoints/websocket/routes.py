@@ -15,6 +15,7 @@ from ryorin.entrypoints.websocket.command_events import CommandEvents
 from ryorin.entrypoints.websocket.connection import Connection, Gone, encode, failure
 from ryorin.entrypoints.websocket.live_answers import LiveAnswer, LiveAnswers
 from ryorin.kernel.errors import Conflict, InvalidInput, RyorinError
+from ryorin.kernel.together import ended
 from ryorin.kernel.waiting import arrived
 
 # answers that one connection may have under way
@@ -138,8 +139,7 @@ class EventsEndpoint:
             return
         finally:
             if telling is not None:
-                telling.cancel()
-                await asyncio.gather(telling, return_exceptions=True)
+                await ended(telling)
                 self._events.leave(following)
 
 

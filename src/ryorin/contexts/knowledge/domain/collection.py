@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ryorin.contexts.knowledge.errors import CollectionNotFound
-from ryorin.contexts.knowledge.events import CollectionConfigured, CollectionCreated, CollectionDeleted, IndexMoved
+from ryorin.contexts.knowledge.events import (
+    CollectionConfigured,
+    CollectionCreated,
+    CollectionDeleted,
+    CollectionDescribed,
+    IndexMoved,
+)
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.kernel.aggregate import Aggregate
 from ryorin.kernel.events import Event, Stream
@@ -22,6 +28,7 @@ class Collection(Aggregate):
         self.name = name
         self.incarnation = 0
         self.exists = False
+        self.description = ""
         self.pipeline = Pipeline()
         self.spec = IndexSpec()
 
@@ -36,6 +43,14 @@ class Collection(Aggregate):
         """End the collection; raises CollectionNotFound."""
         self.require()
         self.record(CollectionDeleted(self.name))
+
+    def describe(self, description: str) -> bool:
+        """Say what it is for; False when that is said already. Raises CollectionNotFound."""
+        self.require()
+        if description == self.description:
+            return False
+        self.record(CollectionDescribed(self.name, description))
+        return True
 
     def configure(self, pipeline: Pipeline) -> bool:
         """Set the stages of searches; False when they are so already. Raises CollectionNotFound."""
@@ -60,9 +75,12 @@ class Collection(Aggregate):
             case CollectionCreated():
                 self.exists = True
                 self.incarnation = event.incarnation
+                self.description = event.description
                 self.pipeline, self.spec = Pipeline(), IndexSpec()
             case CollectionDeleted():
                 self.exists = False
+            case CollectionDescribed():
+                self.description = event.description
             case CollectionConfigured():
                 self.pipeline = event.pipeline
             case IndexMoved():

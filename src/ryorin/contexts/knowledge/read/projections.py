@@ -9,6 +9,7 @@ from ryorin.contexts.knowledge.events import (
     CollectionConfigured,
     CollectionCreated,
     CollectionDeleted,
+    CollectionDescribed,
     DocumentDeleted,
     DocumentDescribed,
     DocumentShared,
@@ -64,6 +65,8 @@ class DocumentsProjection:
     async def _apply_change(self, recorded: RecordedEvent, rows: DocumentRows) -> None:
         org_id, at = recorded.stream.org_id, recorded.recorded_at
         match recorded.event:
+            case CollectionDescribed() as event:
+                await rows.describe_collection(CollectionKey(org_id, event.collection), event.description)
             case CollectionConfigured() as event:
                 await rows.configure(CollectionKey(org_id, event.collection), event.pipeline)
             case IndexMoved() as event:

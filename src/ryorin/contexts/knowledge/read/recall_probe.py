@@ -14,6 +14,7 @@ from ryorin.contexts.knowledge.queries import Candidate
 from ryorin.contexts.knowledge.read.dense_plan import DenseCandidates
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.ports import Telemetry
+from ryorin.kernel.together import ended
 
 logger = logging.getLogger(__name__)
 
@@ -57,5 +58,4 @@ class RecallProbe:
     async def close(self) -> None:
         """End what is still being measured."""
         if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+            await ended(self._running)
