@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -26,6 +27,11 @@ if "RYORIN_MODELS_DIR" not in os.environ:
     models = tempfile.mkdtemp(prefix="ryorin-test-models-")
     os.environ["RYORIN_MODELS_DIR"] = models
     atexit.register(shutil.rmtree, models, ignore_errors=True)
+
+# the same examples in every run, so that a change is judged by what it changes; HYPOTHESIS_PROFILE=random looks further
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.register_profile("random")
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 @pytest.fixture(scope="session")

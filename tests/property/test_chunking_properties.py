@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ryorin.contexts.knowledge.domain.chunking import ChunkLimits, chunk_document
@@ -38,6 +38,7 @@ TEXTS = st.lists(PIECES, max_size=60).map("".join)
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, st.floats(5, 60), st.floats(1, 3))
+@example("\t---\n---\n# Title\n", 30.0, 2.0)
 def test_chunks_are_ordered_bounded_and_complete(text: str, target: float, factor: float) -> None:
     limits = ChunkLimits(target, target * factor)
 

@@ -61,10 +61,11 @@ def _lines(text: str) -> Iterator[_Line]:
 
 
 def _after_front_matter(lines: list[_Line]) -> int:
-    if not lines or lines[0].text.strip() != "---":
+    # an indented rule is none of it, and what follows would be lost
+    if not lines or lines[0].text.rstrip() != "---":
         return 0
     for at, line in enumerate(lines[1:200], start=1):
-        if line.text.strip() == "---":
+        if line.text.rstrip() == "---":
             return at + 1
     return 0
 
