@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from ryorin.contexts.conversations.commands import RemoveConversation
-from ryorin.contexts.conversations.queries import GetConversation, ListConversations
+from ryorin.contexts.conversations.queries import CONVERSATIONS_MODEL, GetConversation, ListConversations
 from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
 from ryorin.entrypoints.services import Services
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Id = Annotated[str, typer.Argument(help="The conversation's id.")]
+
+SETTLE_SECONDS = 10.0
 
 
 def build(session: Session) -> typer.Typer:
@@ -31,7 +33,7 @@ def build(session: Session) -> typer.Typer:
             if json:
                 print_json({"conversations": found})
                 return
-            table = Table("conversation", "messages", "last used", "begins")
+            table = Table(Column("conversation", no_wrap=True), "messages", "last used", "begins")
             for one in found:
                 table.add_row(one.id, str(one.messages), f"{one.updated_at:%Y-%m-%d %H:%M}", one.title)
             session.out.print(table)
@@ -63,7 +65,10 @@ def build(session: Session) -> typer.Typer:
         """Remove a conversation, and erase what was said."""
 
         async def work(services: Services) -> None:
-            await services.commands.send(RemoveConversation(conversation=conversation), session.administrator)
+            receipt = await services.commands.send(RemoveConversation(conversation=conversation), session.administrator)
+            if receipt.record.position is not None:
+                # what was said is erased when this returns
+                await services.positions.wait_for((CONVERSATIONS_MODEL,), receipt.record.position, SETTLE_SECONDS)
             session.out.print(f"{conversation} is removed", markup=False)
 
         session.run(WORKING, work)
