@@ -3,7 +3,8 @@
 One worker of each in front of the same upstream that answers at once, on the same cores, in turns. Cached: the same few
 conversations over and over. Uncached: every conversation is a new one, caches on. Requests per second are the most at
 which the 99th percentile stays within the best that both reach (`equal_p99_ms`); added latency is what one request at a
-time takes beyond the upstream's own time.
+time takes beyond the upstream's own time, and what requests at a hundred a second take beyond it, each counted from
+when it was due.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit
 import psutil
 import uvloop
 
-from benchmarks.http_load import connected, post, saturate
+from benchmarks.http_load import connected, paced, post, saturate
 from benchmarks.measure import Machine, percentile, report, say
 from benchmarks.peers.litellm_proxy import REQUIREMENT, LiteLlmProxy
 from benchmarks.server import ServerProcess
@@ -32,15 +33,19 @@ PATH = "/v1/chat/completions"
 PIECES = 8
 CONCURRENCIES = (1, 2, 4, 8, 16, 32, 64)
 CACHED_CONVERSATIONS = 20
+PER_SECOND = 100
+# sockets a client that asks at this rate keeps open
+PACED_CONNECTIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How long and how often."""
+    """How long (seconds) and how often."""
 
     rounds: int
     seconds: float
     alone: int
+    paced: float
     install: bool = True
 
 
@@ -107,6 +112,13 @@ async def alone(side: Side, kind: str, many: int) -> list[float]:
     return taken
 
 
+async def at_a_rate(side: Side, seconds: float) -> list[float]:
+    """Milliseconds of requests nobody asked before, at a fixed rate whether or not those before were answered."""
+    requests = requests_of(side, "uncached", int(PER_SECOND * seconds))
+    async with connected(side.url, PACED_CONNECTIONS) as connections:
+        return await paced(connections, requests, PER_SECOND, seconds)
+
+
 async def first_words(side: Side, many: int) -> list[float]:
     """Milliseconds until the first word of a stream nobody asked for before."""
     parts, taken = urlsplit(side.url), []
@@ -137,6 +149,7 @@ async def measure(sides: Sequence[Side], load: Load) -> None:
             for kind in ("cached", "uncached"):
                 side.alone[kind] += await alone(side, kind, load.alone)
             side.alone["first_word"] += await first_words(side, max(5, load.alone // 4))
+            side.alone["paced"] += await at_a_rate(side, load.paced)
             if side.process is not None:
                 await saturated(side, load)
         say(f"round {number + 1} of {load.rounds}")
@@ -171,6 +184,8 @@ def figures_of(direct: Side, side: Side, other: Side) -> dict[str, float]:
     for share in (50, 99):
         base = percentile(direct.alone["uncached"], share)
         figures[f"added_p{share}_ms"] = round(percentile(side.alone["uncached"], share) - base, 3)
+        at_rate = percentile(side.alone["paced"], share) - percentile(direct.alone["paced"], share)
+        figures[f"added_at_{PER_SECOND}_rps_p{share}_ms"] = round(at_rate, 3)
     figures["first_word_p50_ms"] = percentile(side.alone["first_word"], 50)
     return figures
 
@@ -209,7 +224,7 @@ def main() -> None:
     """Parse arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round, for correctness only")
-    load = Load(1, 0.3, 10, install=False) if parser.parse_args().quick else Load(4, 2.0, 200)
+    load = Load(1, 0.3, 10, 0.3, install=False) if parser.parse_args().quick else Load(4, 2.0, 200, 5.0)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(load))
 

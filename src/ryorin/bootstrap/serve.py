@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -62,6 +63,10 @@ async def _serve(settings: Settings, roles: frozenset[Role]) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     listener = _listen(settings) if Role.HTTP in roles else None
     async with open_app(settings, roles) as app:
+        # what starting made lives as long as the process: looking through it again and again stops the loop for 100 ms
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 20)
         if listener is None:
             await stop.wait()
         else:

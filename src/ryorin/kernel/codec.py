@@ -19,19 +19,29 @@ from ryorin.kernel.messages import Command
 JSON = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
 Upcaster = Callable[[dict[str, JSON]], dict[str, JSON]]
 T = TypeVar("T")
+PLAIN = frozenset({type(None), bool, int, float, str})
 
 
 def to_json(value: object) -> JSON:
     """Encode dataclasses, enums, UUIDs, datetimes and containers of them."""
-    if value is None or isinstance(value, bool | int | float | str):
+    kind = type(value)
+    if kind in PLAIN:
+        return cast(JSON, value)
+    names = _field_names(cast(Hashable, kind))
+    if names is not None:
+        return {name: to_json(getattr(value, name)) for name in names}
+    if isinstance(value, bool | int | float | str):
         return value.value if isinstance(value, Enum) else value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, Iterable):
         return [to_json(item) for item in value]
     return _scalar_to_json(value)
+
+
+@cache
+def _field_names(kind: Any) -> tuple[str, ...] | None:
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
 
 
 def _scalar_to_json(value: object) -> JSON:

@@ -19,8 +19,10 @@ W_co = TypeVar("W_co", covariant=True)
 
 logger = logging.getLogger(__name__)
 
-# 250 ms: a lost notification delays a read model by at most this (DESIGN.md section 4)
+# between tries while another runner has the projection, and between looks at a rebuild
 POLL_SECONDS = 0.25
+# however quiet the log is: another process may have switched to a generation that is behind
+LOOK_SECONDS = 5.0
 MAX_PAUSE_SECONDS = 5.0
 # a store that is down must not keep a read model from being rebuilt
 SETTLE_SECONDS = 600.0
@@ -143,7 +145,7 @@ class ProjectionRunner(Generic[W]):
                     await self._store.record_error(None)
                 failures = 0
                 if reached is not None:
-                    await self._events.wait(reached, POLL_SECONDS)
+                    await self._events.wait(reached, LOOK_SECONDS)
                     continue
             except Exception as error:  # a projection must outlive any one failure; it is shown in its status
                 failures += 1

@@ -39,6 +39,8 @@ jit = off
 # a search is many small queries at once; parallel workers only add start-up time to each
 max_parallel_workers_per_gather = 0
 max_wal_size = '2GB'
+# a table that was empty a moment ago is planned for as if it were: statements on a young one read all of it
+autovacuum_naptime = '5s'
 log_min_messages = warning
 """
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from psycopg.errors import UniqueViolation
 from psycopg.types.json import Jsonb
 
-from ryorin.adapters.postgres.notifications import Channel, Wakeup, wait_for
+from ryorin.adapters.postgres.log_watch import LogWatch
+from ryorin.adapters.postgres.notifications import Channel, Wakeup
 from ryorin.adapters.postgres.pool import Connection, Pool, Row, rows_of, run
 from ryorin.kernel.aggregate import Aggregate
 from ryorin.kernel.codec import Registry, from_json, to_json
@@ -43,18 +44,6 @@ WHERE (transaction_id, position) > (%s::text::xid8, %s)
 ORDER BY events.transaction_id, events.position LIMIT %s
 """
 
-HEAD = """
-SELECT transaction_id::text::bigint AS transaction_id, position FROM events
-WHERE transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-ORDER BY events.transaction_id DESC, events.position DESC LIMIT 1
-"""
-
-# Committed events that the reader has not got yet have not settled: worth a short nap, not a long wait.
-NEWER = """
-SELECT EXISTS (SELECT 1 FROM events WHERE (transaction_id, position) > (%s::text::xid8, %s)) AS newer
-"""
-NAP_SECONDS = 0.01
-
 
 class PostgresEventStore:
     """The `EventStore` port on a pool, plus the append that units of work use on their connection."""
@@ -62,7 +51,7 @@ class PostgresEventStore:
     def __init__(self, pool: Pool, registry: Registry[Event], wakeup: Wakeup) -> None:
         self._pool = pool
         self._registry = registry
-        self._wakeup = wakeup
+        self._watch = LogWatch(pool, wakeup)
 
     async def read_stream(self, stream: Stream, after_version: int = 0) -> Sequence[RecordedEvent]:
         """All events of one aggregate after a version, in order."""
@@ -83,15 +72,11 @@ class PostgresEventStore:
 
     async def head(self) -> LogPosition:
         """The position of the last settled event."""
-        row = await self._pool.fetch_one(HEAD)
-        return LogPosition(row["transaction_id"], row["position"]) if row else BEGINNING
+        return (await self._watch.ends()).settled
 
     async def wait(self, after: LogPosition, timeout_seconds: float) -> None:
-        """Return at the next append, soon when events wait to settle, or after the timeout."""
-        ticket = self._wakeup.ticket()
-        row = await self._pool.fetch_one(NEWER, (str(after.transaction_id), after.position))
-        newer = row is not None and row["newer"]
-        await wait_for(ticket, NAP_SECONDS if newer else timeout_seconds)
+        """Return at the next append, when there are settled events after a position, or after the timeout."""
+        await self._watch.beyond(after, timeout_seconds)
 
     async def append(self, connection: Connection, aggregate: Aggregate, metadata: EventMetadata) -> LogPosition:
         """Write an aggregate's pending events; raises ConcurrencyConflict when another writer was first."""

@@ -114,10 +114,11 @@ class Wakeup:
         self._event = asyncio.Event()
 
 
-async def wait_for(ticket: asyncio.Event, timeout_seconds: float) -> None:
-    """Return when the ticket's ring came, or after the timeout."""
+async def wait_for(ticket: asyncio.Event, timeout_seconds: float) -> bool:
+    """Whether the ticket's ring came within the timeout."""
     try:
         async with asyncio.timeout(timeout_seconds):
             await ticket.wait()
     except TimeoutError:
-        return
+        return False
+    return True
