@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 from ryorin.bootstrap.app import App
+from ryorin.contexts.answers.accounting import CountSelected
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, ChatMessage, GroundingOptions
+from ryorin.contexts.answers.selection import Selection
 from ryorin.contexts.identity.module import LOCAL_ADMINISTRATOR
 from ryorin.contexts.knowledge.commands import PutDocument
 from ryorin.contexts.operations.queries import CommandView, GetCommand
@@ -51,3 +54,11 @@ async def ask(app: App, question: str, demand: Consistency = Consistency(), acto
         messages=(ChatMessage("user", question),), model="extractive", grounding=GroundingOptions("docs")
     )
     return await app.services.queries.ask(query, actor, demand)
+
+
+async def kept(app: App, count: int) -> None:
+    """Return when so many answers are kept: one without documents is given before it is."""
+    everything = CountSelected(selection=Selection(everything=True))
+    async with asyncio.timeout(10):
+        while await app.services.queries.ask(everything, ADMIN) != count:
+            await asyncio.sleep(0.01)

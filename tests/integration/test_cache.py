@@ -16,7 +16,7 @@ from ryorin.adapters.postgres.embedded import EmbeddedPostgres
 from ryorin.bootstrap.app import App, open_app
 from ryorin.bootstrap.background import Role
 from ryorin.bootstrap.settings import ModelSettings, Settings
-from ryorin.contexts.answers.accounting import CacheReport, CountSelected, GetCacheReport
+from ryorin.contexts.answers.accounting import CacheReport, GetCacheReport
 from ryorin.contexts.answers.commands import FlushAnswers, WarmAnswers
 from ryorin.contexts.answers.module import cache_key
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, CacheOptions, ChatMessage, GroundingOptions
@@ -27,7 +27,7 @@ from ryorin.contexts.knowledge.pipeline import CacheStage, Pipeline
 from ryorin.contexts.operations.queries import GetCommand
 from ryorin.kernel.consistency import EVENTUAL, Consistency
 from ryorin.kernel.errors import InvalidInput, Unavailable
-from tests.steps import ADMIN, ask, put, seen
+from tests.steps import ADMIN, ask, kept, put, seen
 
 OFFICE = "# Office\n\nThe Tokyo office opens at nine.\n"
 QUESTION = "When does the Tokyo office open?"
@@ -57,14 +57,6 @@ async def flush(app: App, **selection: object) -> tuple[int, Consistency]:
     count = record.result["answers"]
     assert isinstance(count, int)
     return count, Consistency(record.position, 20)
-
-
-async def kept(app: App, count: int) -> None:
-    """Return when so many answers are kept: one without documents is given before it is."""
-    everything = CountSelected(selection=Selection(everything=True))
-    async with asyncio.timeout(10):
-        while await app.services.queries.ask(everything, ADMIN) != count:
-            await asyncio.sleep(0.01)
 
 
 async def test_a_strict_hit_is_never_older_than_what_was_committed(app: App) -> None:

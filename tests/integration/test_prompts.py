@@ -37,7 +37,7 @@ from ryorin.kernel.consistency import EVENTUAL, Consistency
 from ryorin.kernel.errors import Forbidden, InvalidInput
 from ryorin.kernel.messages import Actor, Command, OrgId, Scope
 from tests.integration.test_gateway import completes
-from tests.steps import ADMIN, put, seen
+from tests.steps import ADMIN, kept, put, seen
 from tests.upstream import Upstream
 
 STRANGER = Actor(OrgId("other"), "key:x", frozenset({Scope.ADMIN}))
@@ -97,6 +97,7 @@ async def test_a_label_that_moves_is_answered_by_its_new_version_only(app: App, 
     assert (await app.services.queries.ask(question(use), ADMIN, back)).text == "one"
     assert len(upstream.bodies) == 2
 
+    await kept(app, 2)
     selection = Selection(prompt="greeter")
     assert await app.services.queries.ask(CountSelected(selection=selection), ADMIN) == 2
     flushed = await send(app, FlushAnswers(selection=selection))
