@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from tests.contract.conftest import Spine
 
 ORG, OTHER = OrgId("a"), OrgId("b")
 ACTOR = Actor(ORG, "someone", frozenset({Scope.ADMIN}))
+QUEUE = CreateCollection.queue
 DONE = CollectionChanged("docs", True)
 
 
@@ -103,28 +105,55 @@ async def test_an_accepted_command_is_leased_once(spine: Spine) -> None:
     envelope = sent()
     await spine.log.accept(envelope)
 
-    taken, again = await spine.log.lease(envelope.id), await spine.log.lease(envelope.id)
+    taken, again = await spine.log.lease(QUEUE), await spine.log.lease(QUEUE)
 
-    assert await spine.queue.waiting([envelope.id]) == {envelope.id}
+    assert await spine.queue.depth() == {QUEUE: 1}
     assert taken is not None
     assert (taken.state, taken.attempts, again) == (CommandState.RUNNING, 1, None)
+
+
+async def test_whoever_sends_many_waits_for_the_others(spine: Spine) -> None:
+    theirs = Actor(OTHER, "someone else", frozenset({Scope.ADMIN}))
+    many = [sent(DeleteDocument(collection="docs", document=str(number))) for number in range(5)]
+    for envelope in many:
+        await spine.log.accept(envelope)
+    one = replace(sent(DeleteDocument(collection="docs", document="only")), actor=theirs)
+    await spine.log.accept(one)
+
+    turns = [await spine.log.lease(DeleteDocument.queue) for _ in range(7)]
+
+    taken = [record.envelope.id for record in turns if record is not None]
+    assert taken == [many[0].id, one.id, *(envelope.id for envelope in many[1:])]
+    assert turns[-1] is None
+    assert await spine.log.lease("train") is None
+
+
+async def test_workers_that_come_at_once_take_different_commands(spine: Spine) -> None:
+    sent_ids = {(await spine.log.accept(sent())).envelope.id for _ in range(20)}
+
+    leased = await asyncio.gather(*(spine.log.lease(QUEUE) for _ in range(30)))
+    # two that look at the same moment may each think that the other takes the last
+    left = [await spine.log.lease(QUEUE) for _ in range(20)]
+
+    taken = [record.envelope.id for record in [*leased, *left] if record is not None]
+    assert sorted(taken) == sorted(sent_ids)
 
 
 async def test_a_failed_attempt_comes_back_when_it_is_due(spine: Spine) -> None:
     envelope = sent()
     await spine.log.accept(envelope)
     for seconds, state in ((60, None), (-60, CommandState.RUNNING)):
-        record = await spine.log.lease(envelope.id)
+        record = await spine.log.lease(QUEUE)
         if record is None:
             await spine.log.discard(ORG, envelope.id)
             await spine.log.requeue(ORG, envelope.id)
-            record = await spine.log.lease(envelope.id)
+            record = await spine.log.lease(QUEUE)
         assert record is not None
         due = datetime.now(UTC) + timedelta(seconds=seconds)
         async with spine.transactions.begin(envelope) as work:
             await work.fail(record, Failure(CommandState.FAILED, "unavailable", "later", due))
 
-        again = await spine.log.lease(envelope.id)
+        again = await spine.log.lease(QUEUE)
 
         assert (again.state if again else None) == state
 
@@ -132,7 +161,7 @@ async def test_a_failed_attempt_comes_back_when_it_is_due(spine: Spine) -> None:
 async def test_who_lost_the_lease_changes_nothing(spine: Spine) -> None:
     envelope = sent()
     await spine.log.accept(envelope)
-    mine = await spine.log.lease(envelope.id)
+    mine = await spine.log.lease(QUEUE)
     assert mine is not None
     async with spine.transactions.begin(envelope) as work:
         await work.fail(mine, Failure(CommandState.DEAD, "internal_error", "broken"))

@@ -44,6 +44,7 @@ from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
 from ryorin.bootstrap.wiring.prompts import remembered_prompts
+from ryorin.bootstrap.wiring.queues import work_queue
 from ryorin.bootstrap.wiring.redis import shared_answers, shared_breakers
 from ryorin.bootstrap.wiring.retrieval import rerank_stage, retrieval_handlers
 from ryorin.bootstrap.wiring.routing import Routing, build_routing
@@ -101,7 +102,7 @@ async def open_app(
         pool = Pool(url, settings.pool_size)
         await pool.open()
         stack.push_async_callback(pool.close)
-        base = build_foundation(pool)
+        base = build_foundation(pool, work_queue(settings, pool))
         await base.queue.open()
         app = await _assemble(settings, base, await loading, roles, stack)
         await app.projections.prepare()

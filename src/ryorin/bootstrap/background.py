@@ -37,7 +37,6 @@ COMPACT_SECONDS = 60.0
 RESTART_SECONDS = 1.0
 # between looks at how late the event loop is
 LAG_SECONDS = 0.25
-QUEUES = ("interactive", "ingest", "train")
 
 
 class Role(StrEnum):
@@ -74,7 +73,7 @@ async def background_work(
     jobs["decisions"] = lambda: _repeat(ledgers.decisions.write, SPENT_SECONDS)
     jobs["spending"] = lambda: _repeat(ledgers.spending.write, SPENT_SECONDS)
     if Role.WORKER in roles:
-        jobs["worker"] = lambda: base.queue.work(executor.run_queued, QUEUES, settings.worker.concurrency)
+        jobs["worker"] = lambda: base.queue.work(executor.run_next, settings.worker.model_dump())
         jobs["sweeper"] = lambda: _repeat(base.log.sweep, SWEEP_SECONDS)
     if Role.PROJECTIONS in roles:
         jobs |= {name: runner.run for name, runner in projections.runners.items()}

@@ -38,6 +38,14 @@ class RedisSettings(BaseModel):
     ttl_seconds: float = Field(default=3600, gt=0)
 
 
+class BrokerSettings(BaseModel):
+    """Who carries messages to workers: Redis (redis://) or RabbitMQ (amqp://), through Celery; unset: the database."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr | None = None
+
+
 class ObjectSettings(BaseModel):
     """Where objects lie: `file:///folder` or `s3://bucket/prefix`; unset: a folder of the data directory.
 
@@ -69,11 +77,13 @@ class CacheSettings(BaseModel):
 
 
 class WorkerSettings(BaseModel):
-    """How many commands a worker carries out at a time."""
+    """How many commands of each queue a worker carries out at a time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    concurrency: int = Field(default=16, ge=1)
+    interactive: int = Field(default=8, ge=1)
+    ingest: int = Field(default=8, ge=1)
+    train: int = Field(default=1, ge=1)
 
 
 class EmbeddingSettings(BaseModel):
@@ -176,6 +186,7 @@ class Settings(BaseSettings):
     default_model: str = "extractive"
     max_upload_bytes: int = 50 * MEGABYTE
     pool_size: int = Field(default=40, ge=8)
+    broker: BrokerSettings = BrokerSettings()
     redis: RedisSettings = RedisSettings()
     objects: ObjectSettings = ObjectSettings()
     cache: CacheSettings = CacheSettings()

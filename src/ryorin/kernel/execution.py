@@ -13,7 +13,7 @@ from typing import Any
 from ryorin.kernel.commands import CommandRecord, CommandState, Envelope, Failure
 from ryorin.kernel.errors import ConcurrencyConflict, LeaseLost, RyorinError
 from ryorin.kernel.handlers import CommandHandler, Run
-from ryorin.kernel.messages import Command, CommandId
+from ryorin.kernel.messages import Command
 from ryorin.kernel.ports import Clock, CommandLog, CommandTransaction, Telemetry, Transactions
 from ryorin.kernel.together import ended
 
@@ -83,11 +83,11 @@ class CommandExecutor:
         assert ended is not None  # this transaction wrote the row
         return ended
 
-    async def run_queued(self, command_id: CommandId) -> None:
-        """Lease a command and run one attempt; returns at once when it is taken, ended or not due."""
-        record = await self._log.lease(command_id)
+    async def run_next(self, queue: str) -> bool:
+        """Lease the command of a queue whose turn it is and run one attempt; False when there is none."""
+        record = await self._log.lease(queue)
         if record is None:
-            return
+            return False
         command, started = record.envelope.command, perf_counter()
         with self._telemetry.span(
             "command.run",
@@ -96,6 +96,7 @@ class CommandExecutor:
         ):
             outcome = await self._attempt(record)
         self._observe(command, started, outcome)
+        return True
 
     async def _attempt(self, record: CommandRecord) -> str:
         run = Run(record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -102,8 +102,12 @@ class CommandLog(Protocol):
         """Commands of an organisation, newest first."""
         ...
 
-    async def lease(self, command_id: CommandId) -> CommandRecord | None:
-        """Take a runnable command for one attempt; None when it is taken, ended or not yet due."""
+    async def lease(self, queue: str) -> CommandRecord | None:
+        """Take the command of a queue whose turn it is for one attempt; None when none can be run.
+
+        It is the turn of the organisation that has the fewest under way, and of its oldest command: whoever sends
+        thousands waits for the others, not they for him (ADR-0022).
+        """
         ...
 
     async def extend(self, record: CommandRecord, progress: Mapping[str, JSON] | None = None) -> None:
@@ -128,16 +132,25 @@ class CommandLog(Protocol):
 
 
 class WorkQueue(Protocol):
-    """Carries command ids to workers; losing what it holds loses nothing (DESIGN.md section 1.3)."""
+    """Wakes workers: each message lets one of them take a command of its queue. Losing them all loses nothing
+    (DESIGN.md section 1.3)."""
+
+    @property
+    def transactional(self) -> bool:
+        """Whether messages are sent by the transaction they are given; others must be sent after it."""
+        ...
 
     async def enqueue(
         self, command_id: CommandId, queue: str, not_before: datetime | None, within: object | None = None
     ) -> None:
-        """Deliver an id once it is due; `within` is the adapter's open transaction, if it can join one."""
+        """Send a message that is delivered once it is due; `within` is the adapter's open transaction.
+
+        Raises Unavailable when there is nobody to send it to; the sweeper tries again.
+        """
         ...
 
-    async def waiting(self, ids: Sequence[CommandId]) -> Set[CommandId]:
-        """Which of the ids are in the queue; jobs of workers that died are dropped first."""
+    async def depth(self) -> Mapping[str, int]:
+        """How many messages that are due wait in each queue; those of workers that died are dropped first."""
         ...
 
 

@@ -111,8 +111,8 @@ class WriteSide:
     async def work(self) -> None:
         """Be a worker until nothing is due."""
         while due := self.queue.due(self.clock.now()):
-            for command_id in due:
-                await self.bus.executor.run_queued(command_id)
+            for queue in due:
+                await self.bus.executor.run_next(queue)
 
     async def put(self, document: str, text: str | bytes, **more: object) -> CommandRecord:
         """Send a PutDocument and carry it out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -112,11 +113,14 @@ class MemoryCommandLog:
         ]
         return found[: which.limit]
 
-    async def lease(self, command_id: CommandId) -> CommandRecord | None:
-        """Take a runnable command for one attempt."""
-        row = self._rows.get(command_id)
-        if row is None or not self._runnable(row):
+    async def lease(self, queue: str) -> CommandRecord | None:
+        """Take the command of a queue whose turn it is for one attempt."""
+        of_queue = [row for row in self._rows.values() if row.envelope.command.queue == queue]
+        busy = Counter(row.envelope.actor.org_id for row in of_queue if self._under_way(row))
+        runnable = [row for row in of_queue if self._runnable(row)]
+        if not runnable:
             return None
+        row = min(runnable, key=lambda row: (busy[row.envelope.actor.org_id], row.accepted_at, row.sequence))
         interrupted = row.state is CommandState.RUNNING
         taken = replace(
             row,
@@ -127,13 +131,16 @@ class MemoryCommandLog:
             started_at=row.started_at or self._clock.now(),
         )
         self.put(taken)
-        self._expiry[command_id] = self._clock.now() + timedelta(seconds=LEASE_SECONDS)
+        self._expiry[row.envelope.id] = self._clock.now() + timedelta(seconds=LEASE_SECONDS)
         return taken
+
+    def _under_way(self, row: CommandRecord) -> bool:
+        return row.state is CommandState.RUNNING and not self._runnable(row)
 
     def _runnable(self, row: CommandRecord) -> bool:
         now = self._clock.now()
         if row.state is CommandState.FAILED:
-            return row.next_attempt_at is not None and row.next_attempt_at <= now + timedelta(seconds=1)
+            return row.next_attempt_at is not None and row.next_attempt_at <= now
         if row.state is CommandState.RUNNING:
             return self._expiry.get(row.envelope.id, now) < now
         return row.state is CommandState.ACCEPTED
@@ -175,13 +182,16 @@ class MemoryCommandLog:
         return row
 
     async def sweep(self) -> Sequence[CommandId]:
-        """Enqueue again every runnable command that is not in the queue."""
-        runnable = [row for row in self._rows.values() if self._runnable(row)]
-        waiting = await self._queue.waiting([row.envelope.id for row in runnable])
-        lost = [row for row in runnable if row.envelope.id not in waiting]
-        for row in lost:
-            await self._queue.enqueue(row.envelope.id, row.envelope.command.queue, None)
-        return [row.envelope.id for row in lost]
+        """Send a message for every runnable command that has none."""
+        unspent, lost = Counter(await self._queue.depth()), []
+        for row in [row for row in self._rows.values() if self._runnable(row)]:
+            queue = row.envelope.command.queue
+            if unspent[queue] > 0:
+                unspent[queue] -= 1
+                continue
+            await self._queue.enqueue(row.envelope.id, queue, None)
+            lost.append(row.envelope.id)
+        return lost
 
     async def wait_ended(self, org_id: OrgId, command_id: CommandId, timeout_seconds: float) -> CommandRecord | None:
         """The command once it ended, or as it is after the timeout."""

@@ -1,8 +1,9 @@
-"""The work queue in memory: ids in the order they become due."""
+"""The work queue in memory: messages in the order they become due."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ryorin.kernel.messages import CommandId
@@ -13,6 +14,8 @@ _ALWAYS = datetime.min.replace(tzinfo=UTC)
 class MemoryWorkQueue:
     """The `WorkQueue` port; `due` hands out what a worker would get."""
 
+    transactional = True
+
     def __init__(self) -> None:
         self._jobs: list[tuple[datetime, CommandId, str]] = []
 
@@ -22,15 +25,15 @@ class MemoryWorkQueue:
         """Deliver an id once it is due."""
         self._jobs.append((not_before or _ALWAYS, command_id, queue))
 
-    async def waiting(self, ids: Sequence[CommandId]) -> Set[CommandId]:
-        """Which of the ids are in the queue."""
-        return {command_id for _, command_id, _ in self._jobs} & set(ids)
+    async def depth(self) -> Mapping[str, int]:
+        """How many messages wait in each queue."""
+        return Counter(queue for _, _, queue in self._jobs)
 
-    def due(self, now: datetime) -> list[CommandId]:
-        """Take everything that is due."""
+    def due(self, now: datetime) -> list[str]:
+        """Take everything that is due: for each message the queue whose turn it is."""
         taken = [job for job in self._jobs if job[0] <= now]
         self._jobs = [job for job in self._jobs if job[0] > now]
-        return [command_id for _, command_id, _ in taken]
+        return [queue for _, _, queue in taken]
 
     def lose_everything(self) -> None:
         """Be a broker that was wiped."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
@@ -15,10 +18,12 @@ from ryorin.adapters.postgres.owner import OwnerName
 from ryorin.adapters.postgres.pool import Connection, Pool, Row, rows_of, run
 from ryorin.kernel.codec import JSON, Registry, from_json, to_json
 from ryorin.kernel.commands import CommandFilter, CommandRecord, CommandState, Envelope, Failure
-from ryorin.kernel.errors import Conflict, LeaseLost, NotFound
+from ryorin.kernel.errors import Conflict, LeaseLost, NotFound, Unavailable
 from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor, Command, CommandId, OrgId, Result
 from ryorin.kernel.ports import WorkQueue
+
+logger = logging.getLogger(__name__)
 
 # three renewals long: a busy event loop must not cost a worker its lease
 LEASE_SECONDS = 20.0
@@ -43,8 +48,22 @@ class PostgresCommandLog:
         """Write the row and enqueue, in one transaction; raises Conflict when the key is taken."""
         async with self._pool.transaction() as connection:
             record = await self._insert(connection, envelope, CommandState.ACCEPTED)
-            await self._queue.enqueue(envelope.id, envelope.command.queue, None, connection)
+            await self._wake_within(connection, envelope)
+        await self._wake_after(envelope)
         return record
+
+    async def _wake_within(self, connection: Connection, envelope: Envelope, due: datetime | None = None) -> None:
+        if self._queue.transactional:
+            await self._queue.enqueue(envelope.id, envelope.command.queue, due, connection)
+
+    async def _wake_after(self, envelope: Envelope) -> None:
+        if self._queue.transactional:
+            return
+        try:
+            await self._queue.enqueue(envelope.id, envelope.command.queue, None)
+        except Unavailable as error:
+            # it is accepted all the same: the sweeper tells the workers when they can be told
+            logger.warning("%s", error.detail)
 
     async def accept_running(self, connection: Connection, envelope: Envelope) -> CommandRecord:
         """Write the row of a command that this transaction itself carries out."""
@@ -95,8 +114,8 @@ class PostgresCommandLog:
         }
         await self._fenced(connection, sql.FAIL, parameters, record)
         if failure.next_attempt_at is not None:
-            queue = record.envelope.command.queue
-            await self._queue.enqueue(record.envelope.id, queue, failure.next_attempt_at, connection)
+            # a queue that cannot join the transaction leaves what is not due yet to the sweeper
+            await self._wake_within(connection, record.envelope, failure.next_attempt_at)
 
     async def _fenced(
         self, connection: Connection, statement: str, parameters: Mapping[str, object], record: CommandRecord
@@ -128,19 +147,21 @@ class PostgresCommandLog:
         statement = sql.LIST if which.correlation_id is None else sql.LIST_CORRELATED
         return [self._record(row) for row in await self._pool.fetch(statement, parameters)]
 
-    async def lease(self, command_id: CommandId) -> CommandRecord | None:
-        """Take a runnable command for one attempt; one that killed too many workers becomes a dead letter."""
+    async def lease(self, queue: str) -> CommandRecord | None:
+        """Take the command whose turn it is for one attempt; one that killed too many workers becomes a dead letter."""
         parameters = {
-            "id": command_id,
+            "queue": queue,
             "owner": self._owner.name,
             "seconds": LEASE_SECONDS,
             "max_interruptions": MAX_INTERRUPTIONS,
         }
-        async with self._pool.connection() as connection:
-            row = next(iter(await rows_of(connection, sql.LEASE, parameters)), None)
-        if row is None or row["state"] != CommandState.RUNNING:
-            return None
-        return self._record(row)
+        while True:
+            async with self._pool.connection() as connection:
+                row = next(iter(await rows_of(connection, sql.LEASE, parameters)), None)
+            if row is None:
+                return None
+            if row["state"] == CommandState.RUNNING:
+                return self._record(row)
 
     async def extend(self, record: CommandRecord, progress: Mapping[str, JSON] | None = None) -> None:
         """Keep a lease alive, and record progress; raises LeaseLost when it is gone."""
@@ -157,7 +178,8 @@ class PostgresCommandLog:
         """Give a failed or dead command its attempts back; raises NotFound or Conflict."""
         async with self._pool.transaction() as connection:
             record = await self._change(connection, sql.REQUEUE, org_id, command_id, "retried")
-            await self._queue.enqueue(command_id, record.envelope.command.queue, None, connection)
+            await self._wake_within(connection, record.envelope)
+        await self._wake_after(record.envelope)
         return record
 
     async def discard(self, org_id: OrgId, command_id: CommandId) -> CommandRecord:
@@ -178,14 +200,21 @@ class PostgresCommandLog:
         raise Conflict(f"command {command_id} is {present[0]['state']} and cannot be {verb}")
 
     async def sweep(self) -> Sequence[CommandId]:
-        """Enqueue again every runnable command that no job and no living worker has."""
+        """Send a message for every runnable command that has none; for which ones."""
         await self._free_leases_of_the_dead()
         rows = await self._pool.fetch(sql.RUNNABLE)
-        waiting = await self._queue.waiting([CommandId(row["id"]) for row in rows])
-        lost = [row for row in rows if row["id"] not in waiting]
-        for row in lost:
+        if not rows:
+            return []
+        # any message wakes a worker for any command of its queue
+        unspent = Counter(await self._queue.depth())
+        lost = []
+        for row in rows:
+            if unspent[row["queue"]] > 0:
+                unspent[row["queue"]] -= 1
+                continue
             await self._queue.enqueue(CommandId(row["id"]), row["queue"], None)
-        return [CommandId(row["id"]) for row in lost]
+            lost.append(CommandId(row["id"]))
+        return lost
 
     async def _free_leases_of_the_dead(self) -> None:
         owners = [row["lease_owner"] for row in await self._pool.fetch(sql.LEASE_OWNERS)]

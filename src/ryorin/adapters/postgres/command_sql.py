@@ -38,13 +38,36 @@ WHERE org_id = %(org_id)s AND correlation_id = %(correlation_id)s
 ORDER BY sequence DESC LIMIT %(limit)s
 """
 
-# one second of grace: a job may come a moment before its time on another machine's clock
+# what the index of open commands holds
+OPEN_CONDITION = "(state IN ('accepted', 'running') OR (state = 'failed' AND next_attempt_at IS NOT NULL))"
+
 RUNNABLE_CONDITION = """(state = 'accepted'
-    OR (state = 'failed' AND next_attempt_at <= now() + interval '1 second')
+    OR (state = 'failed' AND next_attempt_at <= now())
     OR (state = 'running' AND lease_expires_at < now()))"""
 
-# attempts count handled failures; a worker that vanished counts as an interruption of the same attempt
+# Whose turn it is: of each organisation with open commands the oldest that can be run, and of those the one whose
+# organisation has the fewest under way. Two workers that look at once do not take the same. In the order of acceptance,
+# which only the index of open commands has: others begin with the organisation too, and hold all that ever ended.
+# Attempts count handled failures; a worker that vanished counts as an interruption of the same attempt.
 LEASE = f"""
+WITH RECURSIVE organisations AS (
+    (SELECT org_id FROM commands WHERE queue = %(queue)s AND {OPEN_CONDITION} ORDER BY org_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT c.org_id FROM commands c WHERE c.queue = %(queue)s AND c.org_id > organisations.org_id
+            AND {OPEN_CONDITION} ORDER BY c.org_id LIMIT 1)
+    FROM organisations WHERE organisations.org_id IS NOT NULL),
+turn AS (
+    SELECT oldest.id
+    FROM organisations
+    CROSS JOIN LATERAL (
+        SELECT id, accepted_at FROM commands c
+        WHERE c.queue = %(queue)s AND c.org_id = organisations.org_id AND {OPEN_CONDITION} AND {RUNNABLE_CONDITION}
+        ORDER BY c.accepted_at, c.id LIMIT 1 FOR UPDATE SKIP LOCKED) AS oldest
+    ORDER BY (SELECT count(*) FROM commands r
+              WHERE r.queue = %(queue)s AND r.org_id = organisations.org_id AND r.state = 'running'
+                AND r.lease_expires_at >= now()),
+        oldest.accepted_at, oldest.id
+    LIMIT 1)
 UPDATE commands SET
     interruptions = interruptions + CASE WHEN state = 'running' THEN 1 ELSE 0 END,
     attempts = attempts + CASE WHEN state = 'running' THEN 0 ELSE 1 END,
@@ -57,7 +80,7 @@ UPDATE commands SET
     lease = gen_random_uuid(), lease_owner = %(owner)s,
     lease_expires_at = now() + make_interval(secs => %(seconds)s),
     next_attempt_at = NULL, started_at = COALESCE(started_at, now())
-WHERE id = %(id)s AND {RUNNABLE_CONDITION}
+WHERE id = (SELECT id FROM turn)
 RETURNING {COLUMNS}
 """
 
@@ -101,11 +124,11 @@ UPDATE commands SET lease_expires_at = now() - interval '1 second'
 WHERE state = 'running' AND lease_owner = ANY(%s)
 """
 
-DEPTH = """
+DEPTH = f"""
 SELECT queue, count(*) AS depth,
        COALESCE(EXTRACT(epoch FROM now() - min(accepted_at)), 0)::float8 AS oldest_seconds
 FROM commands
-WHERE state IN ('accepted', 'running') OR (state = 'failed' AND next_attempt_at IS NOT NULL)
+WHERE {OPEN_CONDITION}
 GROUP BY queue
 """
 

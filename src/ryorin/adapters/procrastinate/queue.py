@@ -1,11 +1,11 @@
-"""Carries command ids to workers through Procrastinate; the command log stays the truth."""
+"""Wakes workers through Procrastinate; the command log stays the truth."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence, Set
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, cast
-from uuid import UUID
 
 import procrastinate
 from procrastinate.jobs import Status
@@ -13,21 +13,28 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from ryorin.kernel.messages import CommandId
+from ryorin.kernel.together import ended
 
 TASK = "ryorin.run_command"
 # how long a worker's heartbeat may be missing before its jobs count as lost (seconds)
 STALLED_SECONDS = 30.0
-WAITING = "SELECT args->>'command_id' AS id FROM procrastinate_jobs WHERE status = 'todo' AND task_name = %(task)s"
+DEPTH = """
+SELECT queue_name AS queue, count(*) AS depth FROM procrastinate_jobs
+WHERE status = 'todo' AND task_name = %(task)s AND (scheduled_at IS NULL OR scheduled_at <= now())
+GROUP BY queue_name
+"""
 
 
 class ProcrastinateQueue:
-    """The `WorkQueue` port, and the worker that feeds what it carries to `run_command`."""
+    """The `WorkQueue` port, and the workers that it wakes."""
+
+    transactional = True
 
     def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
         self._pool = pool
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
-        self._run_command: Callable[[CommandId], Awaitable[None]] | None = None
-        self._task = self._app.task(name=TASK, pass_context=False)(self._deliver)
+        self._run_next: Callable[[str], Awaitable[bool]] | None = None
+        self._task = self._app.task(name=TASK, pass_context=True)(self._deliver)
 
     async def open(self) -> None:
         """Use the given pool; it must be open."""
@@ -41,13 +48,11 @@ class ProcrastinateQueue:
         deferrer = self._task.configure(queue=queue, schedule_at=not_before, connection=connection)
         await deferrer.defer_async(command_id=str(command_id))
 
-    async def waiting(self, ids: Sequence[CommandId]) -> Set[CommandId]:
-        """Which of the ids are in the queue; jobs whose worker died are dropped first."""
-        if not ids:
-            return set()
+    async def depth(self) -> Mapping[str, int]:
+        """How many due jobs wait in each queue; those whose worker died are dropped first."""
         await self._drop_stalled()
-        rows = await self._app.connector.execute_query_all_async(WAITING, task=TASK)
-        return {CommandId(UUID(row["id"])) for row in rows} & set(ids)
+        rows = await self._app.connector.execute_query_all_async(DEPTH, task=TASK)
+        return {row["queue"]: row["depth"] for row in rows}
 
     async def _drop_stalled(self) -> None:
         manager = self._app.job_manager
@@ -55,16 +60,19 @@ class ProcrastinateQueue:
         for job in await manager.get_stalled_jobs(task_name=TASK):
             await manager.finish_job(job, status=Status.FAILED, delete_job=True)
 
-    async def work(
-        self,
-        run_command: Callable[[CommandId], Awaitable[None]],
-        queues: Sequence[str],
-        concurrency: int,
-    ) -> None:
-        """Deliver jobs of the queues until cancelled; running ones get a moment to end."""
-        self._run_command = run_command
+    async def work(self, run_next: Callable[[str], Awaitable[bool]], concurrency: Mapping[str, int]) -> None:
+        """Have commands run until cancelled, in each queue so many at a time; running ones get a moment to end."""
+        self._run_next = run_next
+        workers = [asyncio.create_task(self._worker(queue, many)) for queue, many in concurrency.items()]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            await ended(*workers)
+
+    async def _worker(self, queue: str, concurrency: int) -> None:
         await self._app.run_worker_async(
-            queues=list(queues),
+            name=queue,
+            queues=[queue],
             concurrency=concurrency,
             install_signal_handlers=False,
             listen_notify=True,
@@ -73,6 +81,6 @@ class ProcrastinateQueue:
             shutdown_graceful_timeout=10.0,
         )
 
-    async def _deliver(self, command_id: str) -> None:
-        assert self._run_command is not None  # `work` sets it before the first job
-        await self._run_command(CommandId(UUID(command_id)))
+    async def _deliver(self, context: procrastinate.JobContext, command_id: str) -> None:
+        assert self._run_next is not None  # `work` sets it before the first job
+        await self._run_next(context.job.queue)

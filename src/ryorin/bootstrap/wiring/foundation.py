@@ -14,8 +14,8 @@ from ryorin.adapters.postgres.owner import OwnerName
 from ryorin.adapters.postgres.pool import Pool
 from ryorin.adapters.postgres.projections import PostgresReadPositions
 from ryorin.adapters.postgres.transactions import PostgresTransactions
-from ryorin.adapters.procrastinate.queue import ProcrastinateQueue
 from ryorin.adapters.prometheus.metrics import PrometheusMetrics
+from ryorin.bootstrap.wiring.queues import Workers
 from ryorin.contexts.answers import commands as answers_commands
 from ryorin.contexts.answers import events as answers_events
 from ryorin.contexts.conversations import commands as conversations_commands
@@ -43,7 +43,7 @@ class Foundation:
     pool: Pool
     events: PostgresEventStore
     log: PostgresCommandLog
-    queue: ProcrastinateQueue
+    queue: Workers
     transactions: PostgresTransactions
     positions: PostgresReadPositions
     notifications: Notifications
@@ -53,7 +53,7 @@ class Foundation:
     ids: TimeOrderedIds
 
 
-def build_foundation(pool: Pool) -> Foundation:
+def build_foundation(pool: Pool, queue: Workers) -> Foundation:
     """Connect the spine on an open pool."""
     events_known, commands_known = event_registry(), command_registry()
     events_known.register(
@@ -93,7 +93,6 @@ def build_foundation(pool: Pool) -> Foundation:
     notifications.subscribe(Channel.PROJECTIONS, positions.tell)
     notifications.on_connection(positions.connection)
     events = PostgresEventStore(pool, events_known, appended)
-    queue = ProcrastinateQueue(pool.inner)
     log = PostgresCommandLog(pool, commands_known, queue, OwnerName.of_this_process(), ended)
     metrics = PrometheusMetrics()
     return Foundation(

@@ -1,0 +1,1 @@
+"""Celery: commands carried to workers by Redis or RabbitMQ."""
