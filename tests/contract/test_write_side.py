@@ -231,3 +231,20 @@ async def test_the_end_of_a_command_is_waited_for(spine: Spine) -> None:
 
     assert ended is not None
     assert ended.ended
+
+
+async def test_a_command_is_tried_again_with_what_was_changed_and_its_key_means_what_was_sent(spine: Spine) -> None:
+    envelope = sent(CreateCollection(collection="dosc"), key="k")
+    await spine.log.accept(envelope)
+    await spine.log.discard(ORG, envelope.id)
+
+    again = await spine.log.requeue(ORG, envelope.id, CreateCollection(collection="docs"))
+    taken, found = await spine.log.lease(QUEUE), await spine.log.find_by_key(ORG, "k")
+
+    assert again.envelope.command == CreateCollection(collection="docs")
+    assert taken is not None and taken.envelope.command == CreateCollection(collection="docs")
+    assert found is not None and found[1] == envelope.body_hash
+    with pytest.raises(Conflict):
+        await spine.log.requeue(ORG, envelope.id, CreateCollection(collection="other"))
+    kept = await spine.log.get(ORG, envelope.id)
+    assert kept is not None and kept.envelope.command == CreateCollection(collection="docs")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
@@ -28,19 +26,6 @@ PROGRESS_SECONDS = 0.5
 DECIDE_ATTEMPTS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """Exponential backoff with full jitter (Brooker, AWS Architecture Blog, 2015); seconds."""
-
-    base_seconds: float = 1.0
-    cap_seconds: float = 300.0
-
-    def pause(self, attempts: int, random: float) -> timedelta:
-        """The wait before the next attempt; `random` is in [0, 1)."""
-        ceiling = min(self.cap_seconds, self.base_seconds * 2.0 ** min(attempts, 30))
-        return timedelta(seconds=ceiling * (0.5 + 0.5 * random))
-
-
 class CommandExecutor:
     """Finds the handler of a command and carries one attempt to its recorded end."""
 
@@ -52,7 +37,6 @@ class CommandExecutor:
         clock: Clock,
         telemetry: Telemetry,
         random: Callable[[], float],
-        retry: RetryPolicy | None = None,
     ) -> None:
         self._handlers = handlers
         self._log = log
@@ -60,7 +44,6 @@ class CommandExecutor:
         self._clock = clock
         self._telemetry = telemetry
         self._random = random
-        self._retry = retry or RetryPolicy()
 
     async def run_inline(self, envelope: Envelope) -> CommandRecord:
         """Run a command in the caller's time; acceptance, events and result are one transaction."""
@@ -165,12 +148,12 @@ class CommandExecutor:
         await self._handlers[type(command)].on_failure(command, error, run, transaction)
 
     def _judge(self, record: CommandRecord, error: RyorinError, retryable: bool) -> Failure:
-        command = record.envelope.command
-        if not retryable:
+        policy = record.envelope.command.retry
+        if not retryable or error.code in policy.permanent:
             return Failure(CommandState.FAILED, error.code, error.detail)
-        if record.attempts >= command.max_attempts:
+        if record.attempts >= policy.attempts:
             return Failure(CommandState.DEAD, error.code, error.detail)
-        due = self._clock.now() + self._retry.pause(record.attempts, self._random())
+        due = self._clock.now() + policy.pause(record.attempts, self._random())
         return Failure(CommandState.FAILED, error.code, error.detail, next_attempt_at=due)
 
     def _observe(self, command: Command, started: float, outcome: str) -> None:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar, Generic, NewType, TypeVar
 from uuid import UUID
@@ -71,12 +72,28 @@ class Result:
     """Base of what a command handler answers; a frozen dataclass, stored with the command."""
 
 
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often a kind of command is tried, and how long it waits in between (seconds): exponential backoff with full
+    jitter (Brooker, AWS Architecture Blog, 2015). Errors with a code of `permanent` are not tried again."""
+
+    attempts: int = 5
+    base_seconds: float = 1.0
+    cap_seconds: float = 300.0
+    permanent: frozenset[str] = frozenset()
+
+    def pause(self, attempts: int, random: float) -> timedelta:
+        """The wait before the next attempt; `random` is in [0, 1)."""
+        ceiling = min(self.cap_seconds, self.base_seconds * 2.0 ** min(attempts, 30))
+        return timedelta(seconds=ceiling * (0.5 + 0.5 * random))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """A request to change state, written in the imperative (`PutDocument`).
 
     Class attributes say how the bus treats it: `name` is stable on the wire, `queued` sends it
-    to a worker, `max_attempts` bounds retries before the dead letter.
+    to a worker, `retry` bounds attempts before the dead letter.
     """
 
     name: ClassVar[str]
@@ -84,7 +101,7 @@ class Command:
     result_type: ClassVar[type[Result]]
     queued: ClassVar[bool] = False
     queue: ClassVar[str] = "interactive"
-    max_attempts: ClassVar[int] = 5
+    retry: ClassVar[RetryPolicy] = RetryPolicy()
 
     def needs(self) -> tuple[Scope, ...]:
         """Every scope that this very command needs."""

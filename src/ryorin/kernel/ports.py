@@ -12,7 +12,7 @@ from ryorin.kernel.aggregate import Aggregate
 from ryorin.kernel.codec import JSON
 from ryorin.kernel.commands import CommandFilter, CommandRecord, Envelope, Failure
 from ryorin.kernel.events import LogPosition, RecordedEvent, Stream
-from ryorin.kernel.messages import CommandId, OrgId, Result
+from ryorin.kernel.messages import Command, CommandId, OrgId, Result
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -114,8 +114,11 @@ class CommandLog(Protocol):
         """Keep a lease alive, and record progress; raises LeaseLost when it is gone."""
         ...
 
-    async def requeue(self, org_id: OrgId, command_id: CommandId) -> CommandRecord:
-        """Give a failed or dead command its attempts back; raises NotFound or Conflict."""
+    async def requeue(self, org_id: OrgId, command_id: CommandId, changed: Command | None = None) -> CommandRecord:
+        """Give a failed or dead command its attempts back, `changed` or as it is; raises NotFound or Conflict.
+
+        Its idempotency key goes on meaning the command as it was sent.
+        """
         ...
 
     async def discard(self, org_id: OrgId, command_id: CommandId) -> CommandRecord:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ryorin.kernel.execution import RetryPolicy
+from ryorin.kernel.messages import RetryPolicy
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,8 @@ from ryorin.kernel.execution import RetryPolicy
 )
 def test_pauses_double_with_jitter_up_to_a_cap(attempts: int, random: float, seconds: float) -> None:
     assert RetryPolicy().pause(attempts, random) == timedelta(seconds=seconds)
+
+
+def test_a_kind_of_command_waits_as_its_policy_says() -> None:
+    policy = RetryPolicy(attempts=2, base_seconds=10.0, cap_seconds=25.0)
+    assert [policy.pause(attempts, 1.0).total_seconds() for attempts in (1, 2)] == [20.0, 25.0]

@@ -12,7 +12,7 @@ from ryorin.kernel.codec import JSON, to_json
 from ryorin.kernel.commands import CommandFilter, CommandRecord, CommandState, Envelope, Failure
 from ryorin.kernel.errors import Conflict, LeaseLost, NotFound
 from ryorin.kernel.events import LogPosition
-from ryorin.kernel.messages import CommandId, OrgId, Result
+from ryorin.kernel.messages import Command, CommandId, OrgId, Result
 from ryorin.kernel.ports import Clock, Ids, WorkQueue
 
 LEASE_SECONDS = 20.0
@@ -28,6 +28,8 @@ class MemoryCommandLog:
         self._queue = queue
         self._rows: dict[CommandId, CommandRecord] = {}
         self._expiry: dict[CommandId, datetime] = {}
+        # of those that were changed since
+        self._sent_as: dict[CommandId, str] = {}
 
     async def accept(self, envelope: Envelope) -> CommandRecord:
         """Keep the row and enqueue; raises Conflict when the key is taken."""
@@ -93,7 +95,7 @@ class MemoryCommandLog:
     async def find_by_key(self, org_id: OrgId, idempotency_key: str) -> tuple[CommandRecord, str] | None:
         """The command accepted under a key, with its body hash."""
         row = self._by_key(org_id, idempotency_key)
-        return (row, row.envelope.body_hash) if row else None
+        return (row, self._sent_as.get(row.envelope.id, row.envelope.body_hash)) if row else None
 
     async def get(self, org_id: OrgId, command_id: CommandId) -> CommandRecord | None:
         """One command of an organisation."""
@@ -152,12 +154,20 @@ class MemoryCommandLog:
         self.put(replace(row, progress=progress or row.progress))
         self._expiry[record.envelope.id] = self._clock.now() + timedelta(seconds=LEASE_SECONDS)
 
-    async def requeue(self, org_id: OrgId, command_id: CommandId) -> CommandRecord:
-        """Give a failed or dead command its attempts back; raises NotFound or Conflict."""
+    async def requeue(self, org_id: OrgId, command_id: CommandId, changed: Command | None = None) -> CommandRecord:
+        """Give a failed or dead command its attempts back, `changed` or as it is; raises NotFound or Conflict."""
         states = (CommandState.FAILED, CommandState.DEAD, CommandState.CANCELLED)
         row = await self._changeable(org_id, command_id, states, "retried")
+        self._sent_as.setdefault(command_id, row.envelope.body_hash)
+        envelope = replace(row.envelope, command=changed or row.envelope.command)
         again = replace(
-            row, state=CommandState.ACCEPTED, attempts=0, next_attempt_at=None, finished_at=None, progress=None
+            row,
+            envelope=envelope,
+            state=CommandState.ACCEPTED,
+            attempts=0,
+            next_attempt_at=None,
+            finished_at=None,
+            progress=None,
         )
         self.put(again)
         await self._queue.enqueue(command_id, row.envelope.command.queue, None)

@@ -174,9 +174,11 @@ class PostgresCommandLog:
         async with self._pool.transaction() as connection:
             await self._fenced(connection, sql.EXTEND, parameters, record)
 
-    async def requeue(self, org_id: OrgId, command_id: CommandId) -> CommandRecord:
-        """Give a failed or dead command its attempts back; raises NotFound or Conflict."""
+    async def requeue(self, org_id: OrgId, command_id: CommandId, changed: Command | None = None) -> CommandRecord:
+        """Give a failed or dead command its attempts back, `changed` or as it is; raises NotFound or Conflict."""
         async with self._pool.transaction() as connection:
+            if changed is not None:
+                await run(connection, sql.REWRITE, (Jsonb(to_json(changed)), org_id, command_id))
             record = await self._change(connection, sql.REQUEUE, org_id, command_id, "retried")
             await self._wake_within(connection, record.envelope)
         await self._wake_after(record.envelope)

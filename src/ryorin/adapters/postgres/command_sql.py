@@ -110,6 +110,9 @@ UPDATE commands SET state = 'accepted', attempts = 0, interruptions = 0, next_at
 WHERE org_id = %s AND id = %s AND state IN ('failed', 'dead', 'cancelled') RETURNING {COLUMNS}
 """
 
+# rolled back where the command is in no state to be tried again
+REWRITE = "UPDATE commands SET payload = %s WHERE org_id = %s AND id = %s AND state IN ('failed', 'dead', 'cancelled')"
+
 DISCARD = f"""
 UPDATE commands SET state = 'cancelled', next_attempt_at = NULL, finished_at = now()
 WHERE org_id = %s AND id = %s AND state IN ('accepted', 'failed', 'dead') RETURNING {COLUMNS}

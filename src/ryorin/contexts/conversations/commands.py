@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ryorin.contexts.conversations.turns import SavedMessage, check_id
 from ryorin.kernel.errors import InvalidInput
-from ryorin.kernel.messages import Command, Result, Scope
+from ryorin.kernel.messages import Command, Result, RetryPolicy, Scope
 
 MAX_SAVED = 100
 HASH_CHARACTERS = 64
@@ -59,7 +59,8 @@ class SummariseConversation(Command):
     result_type: ClassVar[type[Result]] = ConversationChanged
     queued: ClassVar[bool] = True
     queue: ClassVar[str] = "interactive"
-    max_attempts: ClassVar[int] = 3
+    # a later turn asks for a summary again
+    retry: ClassVar[RetryPolicy] = RetryPolicy(attempts=3, cap_seconds=30.0)
 
     conversation: str
     up_to: int

@@ -9,13 +9,15 @@ from typing import Any
 from ryorin.contexts.operations import commands, queries
 from ryorin.contexts.operations.commands import DiscardCommand, OperationDone, RebuildProjection, RetryCommand
 from ryorin.contexts.operations.queries import CommandView, GetCommand, ListCommands, ListProjections, ListTogether
-from ryorin.kernel.codec import to_json
-from ryorin.kernel.commands import CommandFilter, CommandRecord
-from ryorin.kernel.errors import NotFound
+from ryorin.kernel.codec import from_json, to_json
+from ryorin.kernel.commands import CommandFilter, CommandRecord, CommandState
+from ryorin.kernel.errors import Conflict, InvalidInput, NotFound
 from ryorin.kernel.handlers import CommandHandler, Run
-from ryorin.kernel.messages import Actor, Command, CommandId, Query
+from ryorin.kernel.messages import Actor, Command, CommandId, OrgId, Query
 from ryorin.kernel.ports import CommandLog, UnitOfWork
 from ryorin.kernel.projection import ProjectionRunner, ProjectionStatus
+
+ENDED_BADLY = (CommandState.FAILED, CommandState.DEAD, CommandState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,25 @@ class RetryCommandHandler(CommandHandler[RetryCommand, None]):
         self._log = log
 
     async def decide(self, command: RetryCommand, prepared: None, run: Run, work: UnitOfWork) -> OperationDone:
-        record = await self._log.requeue(run.actor.org_id, CommandId(command.id))
+        changed = None
+        if command.changes is not None:
+            changed = await self._changed(run.actor.org_id, CommandId(command.id), command.changes)
+        record = await self._log.requeue(run.actor.org_id, CommandId(command.id), changed)
         return OperationDone(str(command.id), record.state.value)
+
+    async def _changed(self, org_id: OrgId, command_id: CommandId, changes: Mapping[str, object]) -> Command:
+        record = await self._log.get(org_id, command_id)
+        if record is None:
+            raise NotFound(f"there is no command {command_id}")
+        if record.state not in ENDED_BADLY:
+            raise Conflict(f"command {command_id} is {record.state.value} and cannot be retried")
+        kind, payload = type(record.envelope.command), to_json(record.envelope.command)
+        assert isinstance(payload, Mapping)
+        if unknown := sorted(changes.keys() - payload.keys()):
+            raise InvalidInput(f"{kind.name} has no field {', '.join(unknown)}; it has {', '.join(sorted(payload))}")
+        changed: Command = from_json(kind, to_json({**payload, **changes}))
+        changed.validate()
+        return changed
 
 
 class DiscardCommandHandler(CommandHandler[DiscardCommand, None]):

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ryorin.contexts.routing.experts import ExpertSpec, GateQuality
 from ryorin.kernel.errors import InvalidInput
-from ryorin.kernel.messages import Command, Result, Scope
+from ryorin.kernel.messages import Command, Result, RetryPolicy, Scope
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # of the prompts' names and labels, which are another context's
@@ -85,7 +85,7 @@ class TrainGate(Command):
     result_type: ClassVar[type[Result]] = GateTrainedResult
     queued: ClassVar[bool] = True
     queue: ClassVar[str] = "train"
-    max_attempts: ClassVar[int] = 2
+    retry: ClassVar[RetryPolicy] = RetryPolicy(attempts=2, base_seconds=10.0)
 
     examples_hash: str | None = None
     feedback: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import loads
 from typing import Annotated
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from ryorin.contexts.operations.queries import GetCommand, ListCommands
 from ryorin.entrypoints.cli.session import READING, Session, brief, print_json
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.commands import CommandState
+from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -59,9 +61,15 @@ def build(session: Session) -> typer.Typer:
         session.run(READING, work)
 
     @group.command()
-    def retry(command: Identifier, json: AsJson = False) -> None:
+    def retry(
+        command: Identifier,
+        change: Annotated[
+            list[str] | None, typer.Option("--set", help="FIELD=VALUE of its payload to change; repeat for more.")
+        ] = None,
+        json: AsJson = False,
+    ) -> None:
         """Give a failed, dead or cancelled command its attempts back."""
-        _send(session, RetryCommand(id=command), json)
+        _send(session, RetryCommand(id=command, changes=_changes(change) if change else None), json)
 
     @group.command()
     def discard(command: Identifier, json: AsJson = False) -> None:
@@ -69,6 +77,20 @@ def build(session: Session) -> typer.Typer:
         _send(session, DiscardCommand(id=command), json)
 
     return group
+
+
+def _changes(settings: list[str]) -> dict[str, object]:
+    changes: dict[str, object] = {}
+    for setting in settings:
+        field, equals, value = setting.partition("=")
+        if not equals or not field:
+            raise InvalidInput(f"--set takes FIELD=VALUE, not {setting!r}")
+        try:
+            changes[field] = loads(value)
+        except ValueError:
+            # a word needs no quotation marks
+            changes[field] = value
+    return changes
 
 
 def _send(session: Session, command: Command, as_json: bool) -> None:

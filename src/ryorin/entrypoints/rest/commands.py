@@ -21,7 +21,7 @@ from ryorin.entrypoints.rest.context import (
     IdempotencyKey,
 )
 from ryorin.entrypoints.rest.schemas import CommandState as Schema
-from ryorin.entrypoints.rest.schemas import Written
+from ryorin.entrypoints.rest.schemas import RetryBody, Written
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.commands import CommandState
 
@@ -89,9 +89,12 @@ async def _changes(command: UUID, view: CommandView, caller: Caller) -> AsyncIte
 
 
 @router.post("/{command}/retry")
-async def retry_command(command: UUID, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
-    """Give a failed, dead or cancelled command its attempts back."""
-    return Written(**await caller.send(RetryCommand(id=command), key))
+async def retry_command(
+    command: UUID, caller: CallerNeeded, body: RetryBody | None = None, key: IdempotencyKey = None
+) -> Written:
+    """Give a failed, dead or cancelled command its attempts back; with `payload`, fields of it have other values."""
+    changes = body.payload if body else None
+    return Written(**await caller.send(RetryCommand(id=command, changes=changes), key))
 
 
 @router.post("/{command}/discard")

@@ -55,6 +55,14 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class RetryBody(Body):
+    """What is different when a command is tried again: fields of its payload, for administrators."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"payload": {"filename": "office.md"}}]})
+
+    payload: dict[str, Any] | None = None
+
+
 class CollectionBody(Body):
     """What a collection is for."""
 
