@@ -14,8 +14,9 @@ import uvicorn
 from ryorin.adapters.otel.logs import configure_logging
 from ryorin.bootstrap.app import App, Role, open_app
 from ryorin.bootstrap.settings import Settings
-from ryorin.contexts.identity.module import check_exposure
+from ryorin.contexts.identity.module import check_exposure, is_loopback
 from ryorin.entrypoints.arrival import NotedArrivals
+from ryorin.entrypoints.browsers import BrowserGuard
 from ryorin.entrypoints.openai.description import add_description
 from ryorin.entrypoints.openai.routes import routes as openai_routes
 from ryorin.entrypoints.rest.app import build_api
@@ -93,7 +94,7 @@ async def _serve_http(app: App, listener: socket.socket, stop: asyncio.Event) ->
     extra = [*openai_routes(app.services), *websocket_routes(app.services, live)]
     api = build_api(app.services, extra, add_description)
     config = uvicorn.Config(
-        NotedArrivals(api),
+        NotedArrivals(BrowserGuard(api, local=is_loopback(app.settings.host), origins=app.settings.cors_origins)),
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -182,6 +183,8 @@ class Settings(BaseSettings):
     secrets_dir: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8600, ge=0, le=65_535)
+    # whose pages may call the server from a browser: ["https://app.example.com"]
+    cors_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s]+$")], ...] = ()
     log_level: str = "info"
     default_model: str = "extractive"
     max_upload_bytes: int = 50 * MEGABYTE

@@ -9,13 +9,11 @@ from rich.table import Column, Table
 
 from ryorin.contexts.conversations.commands import RemoveConversation
 from ryorin.contexts.conversations.queries import CONVERSATIONS_MODEL, GetConversation, ListConversations
-from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
+from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json, settled
 from ryorin.entrypoints.services import Services
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Id = Annotated[str, typer.Argument(help="The conversation's id.")]
-
-SETTLE_SECONDS = 10.0
 
 
 def build(session: Session) -> typer.Typer:
@@ -66,9 +64,8 @@ def build(session: Session) -> typer.Typer:
 
         async def work(services: Services) -> None:
             receipt = await services.commands.send(RemoveConversation(conversation=conversation), session.administrator)
-            if receipt.record.position is not None:
-                # what was said is erased when this returns
-                await services.positions.wait_for((CONVERSATIONS_MODEL,), receipt.record.position, SETTLE_SECONDS)
+            # what was said is erased when this returns
+            await settled(services, receipt.record.position, CONVERSATIONS_MODEL)
             session.out.print(f"{conversation} is removed", markup=False)
 
         session.run(WORKING, work)

@@ -13,14 +13,13 @@ from ryorin.contexts.operations.queries import GetCommand
 from ryorin.contexts.routing.commands import ActivateGate, PutExpert, RemoveExpert, TrainGate
 from ryorin.contexts.routing.experts import Example, ExpertSpec
 from ryorin.contexts.routing.queries import ROUTING_MODEL, ListExperts, ListGates, RouteQuestion
-from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
+from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json, settled
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[str, typer.Argument(help="The expert's name.")]
-SETTLE_SECONDS = 10.0
 WAIT_SECONDS = 30.0
 
 
@@ -35,8 +34,7 @@ def build(session: Session) -> typer.Typer:
 
 async def _settled(services: Services, session: Session, command: Command) -> None:
     receipt = await services.commands.send(command, session.administrator)
-    if receipt.record.position is not None:
-        await services.positions.wait_for((ROUTING_MODEL,), receipt.record.position, SETTLE_SECONDS)
+    await settled(services, receipt.record.position, ROUTING_MODEL)
 
 
 def _changes(group: typer.Typer, session: Session) -> None:

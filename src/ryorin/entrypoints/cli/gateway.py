@@ -26,7 +26,7 @@ from ryorin.contexts.gateway.commands import (
     SetBudget,
 )
 from ryorin.contexts.gateway.queries import CATALOGUE_MODEL, GetSpend, ListProviders
-from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
+from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json, settled
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.messages import Command
 
@@ -34,7 +34,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdou
 Provider = Annotated[str, typer.Argument(help="The provider's name.")]
 Alias = Annotated[str, typer.Argument(help="The name that requests ask for.")]
 Subject = Annotated[str, typer.Argument(help="organisation, or key:PREFIX.")]
-SETTLE_SECONDS = 10.0
 
 
 def add(cli: typer.Typer, session: Session) -> None:
@@ -48,8 +47,7 @@ def add(cli: typer.Typer, session: Session) -> None:
 def _carry_out(session: Session, command: Command, done: str, json: bool) -> None:
     async def work(services: Services) -> None:
         receipt = await services.commands.send(command, session.administrator)
-        if receipt.record.position is not None:
-            await services.positions.wait_for((CATALOGUE_MODEL,), receipt.record.position, SETTLE_SECONDS)
+        await settled(services, receipt.record.position, CATALOGUE_MODEL)
         if json:
             print_json(receipt.record.result)
         else:

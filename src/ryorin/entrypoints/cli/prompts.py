@@ -16,7 +16,7 @@ from ryorin.contexts.prompts.commands import (
 )
 from ryorin.contexts.prompts.queries import PROMPTS_MODEL, GetPrompt, ListPrompts, ListPromptVersions
 from ryorin.contexts.prompts.versions import PromptMessage, PromptParameters, PromptReference
-from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
+from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json, settled
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.codec import JSON
 from ryorin.kernel.errors import InvalidInput
@@ -25,7 +25,6 @@ from ryorin.kernel.messages import Command
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[str, typer.Argument(help="The prompt's name.")]
 Label = Annotated[str, typer.Argument(help="The label.")]
-SETTLE_SECONDS = 10.0
 
 
 def build(session: Session) -> typer.Typer:
@@ -38,8 +37,7 @@ def build(session: Session) -> typer.Typer:
 
 async def _settled(services: Services, session: Session, command: Command) -> dict[str, JSON]:
     receipt = await services.commands.send(command, session.administrator)
-    if receipt.record.position is not None:
-        await services.positions.wait_for((PROMPTS_MODEL,), receipt.record.position, SETTLE_SECONDS)
+    await settled(services, receipt.record.position, PROMPTS_MODEL)
     return dict(receipt.record.result or {})
 
 

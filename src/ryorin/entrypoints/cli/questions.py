@@ -9,7 +9,7 @@ import typer
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, ChatMessage, GroundingOptions
 from ryorin.contexts.conversations.queries import CONVERSATIONS_MODEL
 from ryorin.contexts.knowledge.queries import SearchChunks
-from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
+from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json, settled
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.events import LogPosition
 
@@ -17,7 +17,6 @@ Collection = Annotated[str, typer.Option("--collection", "-c", help="The collect
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 TopK = Annotated[int, typer.Option("--top-k", help="How many passages.")]
 SNIPPET = 160
-SETTLE_SECONDS = 10.0
 
 
 def add(cli: typer.Typer, session: Session) -> None:
@@ -73,9 +72,8 @@ def _add_ask(cli: typer.Typer, session: Session) -> None:
             )
             answer = await services.queries.ask(query, session.administrator)
             if answer.conversation is not None and answer.conversation.position is not None:
-                # perhaps no server runs that would do it afterwards
                 saved = LogPosition.parse(answer.conversation.position)
-                await services.positions.wait_for((CONVERSATIONS_MODEL,), saved, SETTLE_SECONDS)
+                await settled(services, saved, CONVERSATIONS_MODEL)
             if json:
                 print_json(answer)
             else:

@@ -18,11 +18,13 @@ from ryorin.entrypoints.problems import exit_code_of
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.errors import RyorinError
+from ryorin.kernel.events import LogPosition
 from ryorin.kernel.messages import Actor
 
 OpenServices = Callable[[frozenset[str]], AbstractAsyncContextManager[Services]]
 WORKING = frozenset({"worker", "projections"})
 CANCEL_AGAIN_SECONDS = 0.5
+SETTLE_SECONDS = 10.0
 READING: frozenset[str] = frozenset()
 
 
@@ -79,6 +81,12 @@ async def _until_interrupted(work: Awaitable[int | None]) -> int | None:
     if working.cancelled() and interrupted.is_set():
         raise KeyboardInterrupt
     return await working
+
+
+async def settled(services: Services, position: LogPosition | None, *read_models: str) -> None:
+    """Return when read models have what was written, or after a while: perhaps no server runs that would do it."""
+    if position is not None:
+        await services.positions.wait_for(read_models, position, SETTLE_SECONDS)
 
 
 def print_json(value: object) -> None:
