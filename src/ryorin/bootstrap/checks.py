@@ -36,6 +36,7 @@ class Checks:
             self._disk(),
             await self._embedding(),
             self._model(),
+            await self._queue(),
             *await self._projections(),
         ]
 
@@ -65,6 +66,15 @@ class Checks:
     def _model(self) -> Check:
         path = bundled_model()
         return Check("model smollm2", path.is_file(), str(path.name), "reinstall with `make setup`")
+
+    async def _queue(self) -> Check:
+        remedy = "start the broker of RYORIN_BROKER__URL; until then commands are accepted and wait"
+        try:
+            waiting = sum((await self._base.queue.depth()).values())
+        except Unavailable as error:
+            return Check("queue", False, error.detail, remedy, needed=False)
+        kind = "in the database" if self._settings.broker.url is None else "at the broker"
+        return Check("queue", True, f"{waiting} messages wait {kind}", needed=False)
 
     async def _projections(self) -> list[Check]:
         try:

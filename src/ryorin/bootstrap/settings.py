@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ryorin.adapters.postgres.embedded import default_data_dir
 
@@ -169,6 +170,15 @@ class RetrievalSettings(BaseModel):
     query_vectors: int = Field(default=10_000, ge=0)
 
 
+def _origins(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    origins = tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+            raise ValueError(f"{origin!r} is no origin such as https://app.example.com, without a slash at its end")
+    return origins
+
+
 class Settings(BaseSettings):
     """Everything that varies by deployment."""
 
@@ -183,8 +193,8 @@ class Settings(BaseSettings):
     secrets_dir: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8600, ge=0, le=65_535)
-    # whose pages may call the server from a browser: ["https://app.example.com"]
-    cors_origins: tuple[Annotated[str, Field(pattern=r"^https?://[^/\s]+$")], ...] = ()
+    # whose pages may call the server from a browser, with commas between them
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = ()
     log_level: str = "info"
     default_model: str = "extractive"
     max_upload_bytes: int = 50 * MEGABYTE

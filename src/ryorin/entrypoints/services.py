@@ -55,12 +55,13 @@ class ConversationKeeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One dependency looked at: whether it works, what was seen, and how to mend it."""
+    """One dependency looked at: whether it works, what was seen, how to mend it, whether nothing goes without it."""
 
     name: str
     ok: bool
     detail: str
     remedy: str = ""
+    needed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,9 +74,13 @@ class CeleryQueue:
         return await self._asked(self._counted)
 
     def _counted(self) -> Mapping[str, int]:
-        with self._app.connection_for_write() as connection, connection.channel() as channel:
-            declared = [(queue, self._app.amqp.queues[PREFIX + queue].bind(channel)) for queue in self._queues]
-            return {queue: bound.queue_declare(passive=False).message_count for queue, bound in declared}
+        with self._app.connection_for_write() as connection:
+            try:
+                bound = {queue: self._app.amqp.queues[PREFIX + queue].bind(connection) for queue in self._queues}
+                return {queue: one.queue_declare(passive=False).message_count for queue, one in bound.items()}
+            except (*connection.connection_errors, *connection.channel_errors) as error:
+                # those of Redis' and RabbitMQ's clients
+                raise BrokerError(str(error)) from error
 
     async def _asked(self, ask: Callable[[], T]) -> T:
         if monotonic() < self._silent_until:

@@ -19,9 +19,9 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "Something is missing"}})
 async def readyz(services: ServicesNeeded) -> JSONResponse:
-    """Everything the server needs answers too."""
+    """Everything the server cannot do without answers too."""
     checks = await services.checks()
-    ready = all(check.ok for check in checks)
+    ready = all(check.ok for check in checks if check.needed)
     body = {"status": "ready" if ready else "not ready", "checks": to_json(checks)}
     return JSONResponse(body, status_code=200 if ready else 503)
 
