@@ -8,12 +8,15 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import typer
 
 from ryorin.contexts.identity.module import LOCAL_ADMINISTRATOR
+from ryorin.entrypoints.cli import commands_of_commands
 from ryorin.entrypoints.cli import session as cli
+from ryorin.entrypoints.cli.main import run
 from ryorin.entrypoints.cli.session import READING, Session
 
 
@@ -77,3 +80,19 @@ def test_the_code_of_the_work_is_the_programs() -> None:
         return 3
 
     assert ended(work)[0] == 3
+
+
+def test_an_argument_that_only_the_program_can_judge_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    program = typer.Typer()
+    program.add_typer(commands_of_commands.build(Session(Opened().open, LOCAL_ADMINISTRATOR)), name="commands")
+
+    @program.command()
+    def other() -> None:
+        """So that there is more than one."""
+
+    for setting in ("nope", "=1"):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+            patch.setattr("sys.argv", ["ryorin", "commands", "retry", str(uuid4()), "--set", setting])
+            run(program)
+        assert ended.value.code == 2
+        assert capsys.readouterr().err == f"ryorin: --set takes FIELD=VALUE, not {setting!r}\n"

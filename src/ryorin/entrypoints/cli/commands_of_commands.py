@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from ryorin.contexts.operations.commands import DiscardCommand, RetryCommand
 from ryorin.contexts.operations.queries import GetCommand, ListCommands
@@ -38,7 +38,12 @@ def build(session: Session) -> typer.Typer:
             if json:
                 print_json(views)
                 return
-            table = Table("id", "command", "state", "attempts", "accepted", "error")
+            table = Table(
+                Column("id", no_wrap=True),
+                Column("command", overflow="fold"),
+                Column("state", no_wrap=True),
+                *("attempts", "accepted", "error"),
+            )
             for view in views:
                 error = (view.error or {}).get("detail")
                 accepted = view.accepted_at.isoformat(" ", "seconds")

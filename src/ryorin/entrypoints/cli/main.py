@@ -27,7 +27,7 @@ from ryorin.entrypoints.cli import (
 )
 from ryorin.entrypoints.cli.ingest import FolderIngest, Report, Target
 from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
-from ryorin.entrypoints.problems import FAILURE
+from ryorin.entrypoints.problems import FAILURE, exit_code_of
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.errors import InvalidInput, RyorinError
 
@@ -73,6 +73,10 @@ def run(cli: typer.Typer) -> NoReturn:
             command = context.command_path if context else "ryorin"
             print(f"ryorin: {message} See `{command} --help`.", file=sys.stderr)  # noqa: T201 - Rich would wrap it
         sys.exit(error.exit_code)
+    except RyorinError as error:
+        # of arguments that only the program itself can judge
+        print(f"ryorin: {error.detail}", file=sys.stderr)  # noqa: T201 - Rich would wrap it
+        sys.exit(exit_code_of(error))
     except Abort:
         sys.exit(FAILURE)
     sys.exit(code if isinstance(code, int) else 0)
