@@ -22,7 +22,7 @@ from ryorin.bootstrap.app import App, open_app
 from ryorin.bootstrap.background import Role
 from ryorin.bootstrap.settings import BrokerSettings, Settings
 from ryorin.contexts.knowledge.commands import CreateCollection, PutDocument
-from ryorin.kernel.commands import CommandState, Envelope, Failure
+from ryorin.kernel.commands import CommandFilter, CommandState, Envelope, Failure
 from ryorin.kernel.errors import InvalidInput, Unavailable
 from ryorin.kernel.messages import Command, CommandId
 from ryorin.kernel.together import ended
@@ -181,7 +181,6 @@ async def test_who_stops_leaves_the_rest_to_others(opened: App) -> None:
         await accept(opened, INGEST, 2)
         await first.until(ingest=2)
     await accept(opened, INGEST, 2)
-    await asyncio.sleep(0.5)
     async with working(opened, second):
         await second.until(ingest=2)
     assert (first.woken["ingest"], second.woken["ingest"]) == (2, 2)
@@ -205,8 +204,9 @@ async def test_what_is_accepted_without_a_broker_is_done_when_it_is_back(
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(open_app(settings, frozenset(Role), {"default": engine}))
         writing = [asyncio.create_task(put(app, f"{number}.md", f"# Part {number}\n")) for number in range(3)]
-        await asyncio.sleep(1)
-        assert not any(task.done() for task in writing)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while len(await app.base.log.list(ADMIN.org_id, CommandFilter(state=CommandState.ACCEPTED))) < len(writing):
+                await asyncio.sleep(0.02)
         (check,) = [check for check in await app.services.checks() if check.name == "queue"]
         assert (check.ok, check.needed) == (False, False)
         assert "accepted" in check.remedy

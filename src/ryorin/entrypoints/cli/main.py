@@ -45,7 +45,7 @@ def build_cli(session: Session, serve: Serve) -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    _add_serve(cli, session, serve)
+    _add_serve(cli, serve)
     _add_ingest(cli, session)
     _add_doctor(cli, session)
     questions.add(cli, session)
@@ -82,7 +82,7 @@ def run(cli: typer.Typer) -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _add_serve(cli: typer.Typer, session: Session, serve: Serve) -> None:
+def _add_serve(cli: typer.Typer, serve: Serve) -> None:
     @cli.command("serve")
     def serve_command(
         host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
@@ -92,10 +92,7 @@ def _add_serve(cli: typer.Typer, session: Session, serve: Serve) -> None:
         ] = "http,worker,projections",
     ) -> None:
         """Run the server until it is stopped."""
-        try:
-            serve(host, port, roles)
-        except RyorinError as error:
-            session.fail(error)
+        serve(host, port, roles)
 
 
 def _add_ingest(cli: typer.Typer, session: Session) -> None:
