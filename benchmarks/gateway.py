@@ -1,10 +1,10 @@
 """What does a request cost on its way through Ryorin and through the LiteLLM proxy, cached and not?
 
 One worker of each in front of the same upstream that answers at once, on the same cores, in turns. Cached: the same few
-conversations over and over. Uncached: every conversation is a new one, caches on. Requests per second are the most at
-which the 99th percentile stays within the best that both reach (`equal_p99_ms`); added latency is what one request at a
-time takes beyond the upstream's own time, and what requests at a hundred a second take beyond it, each counted from
-when it was due.
+conversations over and over. Uncached: every conversation is a new one, caches on. No cache: new ones that ask to go
+around the cache. Requests per second are the most at which the 99th percentile stays within the best that both reach
+(`equal_p99_ms`); added latency is what one request at a time takes beyond the upstream's own time, and what requests at
+a hundred a second take beyond it, each counted from when it was due.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import asyncio
 import json
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from statistics import median
@@ -56,6 +56,8 @@ class Side:
     name: str
     url: str
     process: psutil.Process | None = None
+    # what a request carries that goes around the cache
+    around: Mapping[str, object] = field(default_factory=dict)
     alone: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     taken: dict[tuple[str, int], list[tuple[float, list[float]]]] = field(default_factory=lambda: defaultdict(list))
 
@@ -87,9 +89,9 @@ class Side:
 _numbers = count()
 
 
-def conversation(text: str, stream: bool = False) -> bytes:
+def conversation(text: str, stream: bool = False, **more: object) -> bytes:
     """A request's body."""
-    body = {"model": MODEL, "messages": [{"role": "user", "content": text}], "stream": stream}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": text}], "stream": stream, **more}
     return json.dumps(body).encode()
 
 
@@ -97,7 +99,8 @@ def requests_of(side: Side, kind: str, many: int) -> list[bytes]:
     """Requests that were asked before, or that nobody asked yet."""
     if kind == "cached":
         return [post(side.url, conversation(f"What is {number}?")) for number in range(CACHED_CONVERSATIONS)]
-    return [post(side.url, conversation(f"New {next(_numbers)}?")) for _ in range(many)]
+    around = side.around if kind == "no_cache" else {}
+    return [post(side.url, conversation(f"New {next(_numbers)}?", **around)) for _ in range(many)]
 
 
 async def alone(side: Side, kind: str, many: int) -> list[float]:
@@ -112,9 +115,9 @@ async def alone(side: Side, kind: str, many: int) -> list[float]:
     return taken
 
 
-async def at_a_rate(side: Side, seconds: float) -> list[float]:
+async def at_a_rate(side: Side, kind: str, seconds: float) -> list[float]:
     """Milliseconds of requests nobody asked before, at a fixed rate whether or not those before were answered."""
-    requests = requests_of(side, "uncached", int(PER_SECOND * seconds))
+    requests = requests_of(side, kind, int(PER_SECOND * seconds))
     async with connected(side.url, PACED_CONNECTIONS) as connections:
         return await paced(connections, requests, PER_SECOND, seconds)
 
@@ -149,7 +152,8 @@ async def measure(sides: Sequence[Side], load: Load) -> None:
             for kind in ("cached", "uncached"):
                 side.alone[kind] += await alone(side, kind, load.alone)
             side.alone["first_word"] += await first_words(side, max(5, load.alone // 4))
-            side.alone["paced"] += await at_a_rate(side, load.paced)
+            for kind in ("uncached", "no_cache"):
+                side.alone[f"{kind}_paced"] += await at_a_rate(side, kind, load.paced)
             if side.process is not None:
                 await saturated(side, load)
         say(f"round {number + 1} of {load.rounds}")
@@ -184,8 +188,9 @@ def figures_of(direct: Side, side: Side, other: Side) -> dict[str, float]:
     for share in (50, 99):
         base = percentile(direct.alone["uncached"], share)
         figures[f"added_p{share}_ms"] = round(percentile(side.alone["uncached"], share) - base, 3)
-        at_rate = percentile(side.alone["paced"], share) - percentile(direct.alone["paced"], share)
-        figures[f"added_at_{PER_SECOND}_rps_p{share}_ms"] = round(at_rate, 3)
+        for kind in ("uncached", "no_cache"):
+            at_rate = percentile(side.alone[f"{kind}_paced"], share) - percentile(direct.alone[f"{kind}_paced"], share)
+            figures[f"{kind}_added_at_{PER_SECOND}_rps_p{share}_ms"] = round(at_rate, 3)
     figures["first_word_p50_ms"] = percentile(side.alone["first_word"], 50)
     return figures
 
@@ -197,8 +202,9 @@ async def run(load: Load) -> None:
         environment = {"RYORIN_MODELS__MOCK__BASE_URL": upstream.base_url, "RYORIN_MODELS__MOCK__MODEL": MODEL}
         with ServerProcess(None, "ryorin.bootstrap.cli", **environment) as server:
             direct = Side("upstream", upstream.base_url.removesuffix("/v1") + PATH)
-            ours = Side("ryorin", server.base_url + PATH, psutil.Process(server.pid))
-            theirs = Side("litellm", proxy.base_url + PATH, psutil.Process(proxy.pid))
+            ours = Side("ryorin", server.base_url + PATH, psutil.Process(server.pid), {"ryorin": {"cache": False}})
+            around = {"cache": {"no-cache": True, "no-store": True}}
+            theirs = Side("litellm", proxy.base_url + PATH, psutil.Process(proxy.pid), around)
             await measure((direct, ours, theirs), load)
             mine, peer = figures_of(direct, ours, theirs), figures_of(direct, theirs, ours)
     figures = {
