@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 BASE_PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run check test lock openapi clean
+.PHONY: help setup demo run check test lock openapi dashboards audit secrets sbom clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -25,14 +25,14 @@ demo: setup  ## the main job: ingest, ask, edit a document, see the answer chang
 run: setup  ## the server on 127.0.0.1:8600
 	$(VENV)/bin/ryorin serve
 
-check: setup  ## the fast half: lint, types, import rules, unit tests
+check: setup audit  ## the fast half: lint, types, import rules, audits, unit tests
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	PYTHONPATH=src $(VENV)/bin/lint-imports
 	$(PY) -m pytest tests/unit tests/architecture
 
-test: setup  ## everything
+test: setup secrets  ## everything
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
@@ -45,8 +45,20 @@ bench-%: setup  ## one benchmark, e.g. make bench-retrieval
 openapi: setup  ## write docs/openapi.json anew
 	$(PY) scripts/openapi.py
 
+dashboards: setup  ## write deploy/grafana anew
+	$(PY) scripts/dashboards.py
+
 lock: setup  ## lock dependencies anew
 	scripts/lock.sh $(PY)
 
+audit: setup secrets  ## known holes in what is locked (pip-audit), and secrets in what is tracked
+	$(PY) scripts/audit.py
+
+secrets: setup  ## secrets in what is tracked (detect-secrets); scripts/harmless.json has what only looks like one
+	$(PY) scripts/find_secrets.py
+
+sbom: setup  ## sbom.json: what Ryorin is made of, by CycloneDX
+	$(VENV)/bin/cyclonedx-py environment $(PY) --pyproject pyproject.toml --output-reproducible --of JSON -o sbom.json
+
 clean:  ## remove what was built
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf sbom.json $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

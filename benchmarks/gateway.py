@@ -89,9 +89,9 @@ class Side:
 _numbers = count()
 
 
-def conversation(text: str, stream: bool = False, **more: object) -> bytes:
+def conversation(text: str, stream: bool = False, more: Mapping[str, object] | None = None) -> bytes:
     """A request's body."""
-    body = {"model": MODEL, "messages": [{"role": "user", "content": text}], "stream": stream, **more}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": text}], "stream": stream, **(more or {})}
     return json.dumps(body).encode()
 
 
@@ -99,8 +99,8 @@ def requests_of(side: Side, kind: str, many: int) -> list[bytes]:
     """Requests that were asked before, or that nobody asked yet."""
     if kind == "cached":
         return [post(side.url, conversation(f"What is {number}?")) for number in range(CACHED_CONVERSATIONS)]
-    around = side.around if kind == "no_cache" else {}
-    return [post(side.url, conversation(f"New {next(_numbers)}?", **around)) for _ in range(many)]
+    around = side.around if kind == "no_cache" else None
+    return [post(side.url, conversation(f"New {next(_numbers)}?", more=around)) for _ in range(many)]
 
 
 async def alone(side: Side, kind: str, many: int) -> list[float]:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -22,8 +24,11 @@ START_SECONDS = 60.0
 class ServerProcess:
     """Start, stop and kill a server; leaving the context stops it and its database."""
 
-    def __init__(self, data_dir: Path | None = None, module: str = "ryorin.bootstrap.cli", **environment: str) -> None:
+    def __init__(
+        self, data_dir: Path | None = None, module: str = "ryorin.bootstrap.cli", roles: str = "", **environment: str
+    ) -> None:
         self._module = module
+        self._roles = roles
         self._folder = tempfile.TemporaryDirectory(prefix="ryorin-") if data_dir is None else None
         self.data_dir = Path(self._folder.name) if self._folder else data_dir or Path()
         self.data_dir.chmod(0o755)
@@ -38,6 +43,7 @@ class ServerProcess:
             port = probe.getsockname()[1]
         environment = {**os.environ, "RYORIN_DATA_DIR": str(self.data_dir), "RYORIN_LOG_LEVEL": "warning"}
         arguments = [sys.executable, "-m", self._module, "serve", "--port", str(port)]
+        arguments += ["--roles", self._roles] if self._roles else []
         self._process = subprocess.Popen(
             arguments, env={**environment, **self._environment}, start_new_session=True, stderr=sys.stderr
         )
@@ -75,6 +81,15 @@ class ServerProcess:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(timeout=30)
+
+    @contextmanager
+    def started(self) -> Iterator[ServerProcess]:
+        """Run without HTTP, so that nothing is asked whether it is up, beside another on the same data."""
+        self.start(wait=False)
+        try:
+            yield self
+        finally:
+            self.stop()
 
     def __enter__(self) -> ServerProcess:
         self.start()

@@ -15,13 +15,13 @@ DECLARED = {**COUNTERS, **HISTOGRAMS}
 
 
 def uses() -> Iterator[tuple[str, frozenset[str]]]:
-    """Names and labels of all calls of `count` and `observe` with a metric's name."""
+    """Names and labels of all calls of `add`, `count` and `observe` with a metric's name."""
     for path in sorted(Path(ryorin.__path__[0]).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
                 continue
             name = node.args[0]
-            if node.func.attr not in ("count", "observe") or not isinstance(name, ast.Constant):
+            if node.func.attr not in ("add", "count", "observe") or not isinstance(name, ast.Constant):
                 continue
             if str(name.value).startswith("ryorin_"):
                 yield str(name.value), frozenset(keyword.arg or "" for keyword in node.keywords)

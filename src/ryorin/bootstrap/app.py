@@ -49,6 +49,7 @@ from ryorin.bootstrap.wiring.redis import shared_answers, shared_breakers
 from ryorin.bootstrap.wiring.retrieval import rerank_stage, retrieval_handlers
 from ryorin.bootstrap.wiring.routing import Routing, build_routing
 from ryorin.bootstrap.wiring.stores import build_stores, shelves
+from ryorin.bootstrap.wiring.tracing import tracer
 from ryorin.contexts.answers import module as answers
 from ryorin.contexts.files import module as files
 from ryorin.contexts.identity import module as identity
@@ -102,7 +103,7 @@ async def open_app(
         pool = Pool(url, settings.pool_size)
         await pool.open()
         stack.push_async_callback(pool.close)
-        base = build_foundation(pool, work_queue(settings, pool))
+        base = build_foundation(pool, work_queue(settings, pool), tracer(settings, stack))
         await base.queue.open()
         app = await _assemble(settings, base, await loading, roles, stack)
         await app.projections.prepare()

@@ -21,6 +21,7 @@ class Figures:
         metrics.set_gauge("ryorin_queue_oldest_age_seconds", {(row["queue"],): row["oldest_seconds"] for row in queues})
         dead = await pool.fetch_one(DEAD)
         metrics.set_gauge("ryorin_commands_dead", {(): dead["dead"] if dead else 0})
+        metrics.set_gauge("ryorin_commands_dead_oldest_age_seconds", {(): dead["oldest_seconds"] if dead else 0})
         lags = {(status.name,): float(status.lag) for status in await statuses(pool) if status.state == "active"}
         metrics.set_gauge("ryorin_projection_lag_events", lags)
         return metrics.render()

@@ -17,6 +17,7 @@ from ryorin.bootstrap.settings import Settings
 from ryorin.contexts.identity.module import check_exposure, is_loopback
 from ryorin.entrypoints.arrival import NotedArrivals
 from ryorin.entrypoints.browsers import BrowserGuard
+from ryorin.entrypoints.observed import ObservedRequests
 from ryorin.entrypoints.openai.description import add_description
 from ryorin.entrypoints.openai.routes import routes as openai_routes
 from ryorin.entrypoints.rest.app import build_api
@@ -93,8 +94,9 @@ async def _serve_http(app: App, listener: socket.socket, stop: asyncio.Event) ->
     live = LiveAnswers()
     extra = [*openai_routes(app.services), *websocket_routes(app.services, live)]
     api = build_api(app.services, extra, add_description)
+    guarded = BrowserGuard(api, local=is_loopback(app.settings.host), origins=app.settings.cors_origins)
     config = uvicorn.Config(
-        NotedArrivals(BrowserGuard(api, local=is_loopback(app.settings.host), origins=app.settings.cors_origins)),
+        NotedArrivals(ObservedRequests(guarded, app.services.telemetry, extra)),
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -48,6 +48,22 @@ class BrokerSettings(BaseModel):
     url: SecretStr | None = None
 
 
+class LangfuseSettings(BaseModel):
+    """A Langfuse that traces are sent to, beside the collector of OTEL_EXPORTER_OTLP_ENDPOINT."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "https://cloud.langfuse.com"
+    public_key: str | None = None
+    secret_key: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _keys_come_together(self) -> LangfuseSettings:
+        if (self.public_key is None) != (self.secret_key is None):
+            raise ValueError("Langfuse needs both PUBLIC_KEY and SECRET_KEY")
+        return self
+
+
 class ObjectSettings(BaseModel):
     """Where objects lie: `file:///folder` or `s3://bucket/prefix`; unset: a folder of the data directory.
 
@@ -202,6 +218,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     redis: RedisSettings = RedisSettings()
     objects: ObjectSettings = ObjectSettings()
+    langfuse: LangfuseSettings = LangfuseSettings()
     cache: CacheSettings = CacheSettings()
     worker: WorkerSettings = WorkerSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()

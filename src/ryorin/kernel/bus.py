@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
 from ryorin.kernel.commands import CommandRecord, Envelope
 from ryorin.kernel.consistency import EVENTUAL, Consistency, ensure
 from ryorin.kernel.errors import Conflict, Forbidden, IdempotencyKeyReused, RyorinError
-from ryorin.kernel.execution import CommandExecutor
+from ryorin.kernel.execution import CommandExecutor, described
 from ryorin.kernel.messages import Actor, Command, CommandId, Query
-from ryorin.kernel.ports import CommandLog, Ids, ReadPositions, Telemetry
+from ryorin.kernel.ports import Attributes, CommandLog, Ids, ReadPositions, Telemetry
 from ryorin.kernel.storable import check_storable
 from ryorin.kernel.waiting import begun
 
@@ -84,14 +84,18 @@ class CommandBus:
             actor=actor,
             idempotency_key=idempotency_key,
             correlation_id=correlation_id or str(command_id),
-            traceparent=self._telemetry.traceparent(),
         )
         return await self._send(envelope)
 
     async def _traced(self, envelope: Envelope, step: Step) -> Receipt:
         note_wait(self._telemetry, envelope.command.name, perf_counter())
-        with self._telemetry.span("command.send", {"command": envelope.command.name}):
-            return await step(envelope)
+        with self._telemetry.span("command.send", described(envelope), kind="producer") as span:
+            try:
+                # whoever carries it out, and whoever applies its events, goes on with this trace
+                return await step(replace(envelope, traceparent=self._telemetry.traceparent()))
+            except RyorinError as error:
+                span.failed(error.code)
+                raise
 
     async def _checked(self, envelope: Envelope, step: Step) -> Receipt:
         authorised(envelope.actor, envelope.command)
@@ -131,6 +135,14 @@ class CommandBus:
         return Receipt(await self.executor.run_inline(envelope))
 
 
+_END = object()
+
+
+def _described(query: Query[Any], actor: Actor) -> Attributes:
+    """A question as spans tell it: never what is asked."""
+    return {"ryorin.query.name": query.name, "ryorin.organisation": actor.org_id}
+
+
 def _wrapped(outer: CommandMiddleware, inner: Step) -> Step:
     async def step(envelope: Envelope) -> Receipt:
         return await outer(envelope, inner)
@@ -158,14 +170,15 @@ class QueryBus:
         await self._admit(query, actor, consistency)
         handler = self._handlers[type(query)]
         started, outcome = self._begun(query.name), "ok"
-        try:
-            with self._telemetry.span("query.ask", {"query": query.name}):
+        with self._telemetry.span("query.ask", _described(query, actor)) as span:
+            try:
                 return cast(R, await handler(query, actor))
-        except RyorinError as error:
-            outcome = error.code
-            raise
-        finally:
-            self._observe(query, started, outcome)
+            except RyorinError as error:
+                outcome = error.code
+                span.failed(outcome)
+                raise
+            finally:
+                self._observe(query, started, outcome)
 
     async def stream(
         self, query: Query[Any], actor: Actor, consistency: Consistency = EVENTUAL
@@ -174,14 +187,22 @@ class QueryBus:
         await self._admit(query, actor, consistency)
         handler = self._streams[type(query)]
         started, outcome = self._begun(query.name), "ok"
+        span = self._telemetry.begin("query.stream", _described(query, actor))
         try:
             async with aclosing(handler(query, actor)) as pieces:
-                async for piece in pieces:
+                while True:
+                    # a generator runs in the context of whoever asks for its next piece
+                    with span.current():
+                        piece = await anext(pieces, _END)
+                    if piece is _END:
+                        return
                     yield piece
         except RyorinError as error:
             outcome = error.code
+            span.failed(outcome)
             raise
         finally:
+            span.end()
             self._observe(query, started, outcome)
 
     async def _admit(self, query: Query[Any], actor: Actor, consistency: Consistency) -> None:

@@ -12,7 +12,7 @@ from ryorin.kernel.commands import CommandRecord, CommandState, Envelope, Failur
 from ryorin.kernel.errors import ConcurrencyConflict, LeaseLost, RyorinError
 from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.messages import Command
-from ryorin.kernel.ports import Clock, CommandLog, CommandTransaction, Telemetry, Transactions
+from ryorin.kernel.ports import Attributes, Clock, CommandLog, CommandTransaction, Telemetry, Transactions
 from ryorin.kernel.together import ended
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,16 @@ RENEW_SECONDS = 5.0
 # progress is for people: twice a second is enough and cheap
 PROGRESS_SECONDS = 0.5
 DECIDE_ATTEMPTS = 10
+
+
+def described(envelope: Envelope) -> Attributes:
+    """A command as spans tell it: never what it carries."""
+    return {
+        "ryorin.command.name": envelope.command.name,
+        "ryorin.command.id": str(envelope.id),
+        "ryorin.organisation": envelope.actor.org_id,
+        "ryorin.correlation_id": envelope.correlation_id,
+    }
 
 
 class CommandExecutor:
@@ -72,12 +82,16 @@ class CommandExecutor:
         if record is None:
             return False
         command, started = record.envelope.command, perf_counter()
+        parent = record.envelope.traceparent
         with self._telemetry.span(
             "command.run",
-            {"command": command.name, "attempt": record.attempts},
-            parent=record.envelope.traceparent,
-        ):
+            {**described(record.envelope), "ryorin.command.attempt": record.attempts, "ryorin.queue": queue},
+            parents=(parent,) if parent else (),
+            kind="consumer",
+        ) as span:
             outcome = await self._attempt(record)
+            if outcome != "succeeded":
+                span.failed(outcome)
         self._observe(command, started, outcome)
         return True
 

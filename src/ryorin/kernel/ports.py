@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 from uuid import UUID
 
 from ryorin.kernel.aggregate import Aggregate
@@ -173,13 +173,50 @@ class ReadPositions(Protocol):
         ...
 
 
+# who works in a span: for whom it came in, whom it went out to, or neither (OpenTelemetry's span kinds)
+SpanKind = Literal["internal", "server", "client", "producer", "consumer"]
+Attributes = Mapping[str, str | bool | int | float | Sequence[str]]
+
+
+class Span(Protocol):
+    """A piece of work in a trace."""
+
+    def set(self, attributes: Attributes) -> None:
+        """Say more of it."""
+        ...
+
+    def name(self, name: str) -> None:
+        """What it is called, now that this is known."""
+        ...
+
+    def failed(self, code: str) -> None:
+        """It did not do what it was for."""
+        ...
+
+    def current(self) -> AbstractContextManager[None]:
+        """What is begun in this context belongs below it."""
+        ...
+
+    def end(self) -> None:
+        """It is over; a second time changes nothing."""
+        ...
+
+
 class Telemetry(Protocol):
     """Spans and figures of both wheels."""
 
     def span(
-        self, name: str, attributes: Mapping[str, str | int | float], parent: str | None = None
-    ) -> AbstractContextManager[None]:
-        """Time a piece of work as a trace span, below the W3C traceparent `parent` if given."""
+        self, name: str, attributes: Attributes, parents: Sequence[str] = (), kind: SpanKind = "internal"
+    ) -> AbstractContextManager[Span]:
+        """Time a piece of work as a trace span; what is begun in it belongs below.
+
+        `parents` are W3C traceparents of those who wanted it: it is below one, and linked to several, each of whose
+        traces gets a span of its own of the same time.
+        """
+        ...
+
+    def begin(self, name: str, attributes: Attributes, kind: SpanKind = "internal") -> Span:
+        """Begin a span that its owner ends: for generators, whose contexts are their callers'."""
         ...
 
     def traceparent(self) -> str | None:
@@ -188,6 +225,10 @@ class Telemetry(Protocol):
 
     def count(self, name: str, **labels: str) -> None:
         """Add one to a counter."""
+        ...
+
+    def add(self, name: str, amount: float, **labels: str) -> None:
+        """Add an amount to a counter, in the unit the metric's name says."""
         ...
 
     def observe(self, name: str, value: float, **labels: str) -> None:

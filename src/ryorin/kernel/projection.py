@@ -116,7 +116,12 @@ class ProjectionRunner(Generic[W]):
                 batch = await self._events.read_all(transaction.checkpoint, self._batch_size)
                 if not batch:
                     return transaction.checkpoint
-                with self._telemetry.span("projection.apply", {"projection": self.projection.name}):
+                with self._telemetry.span(
+                    "projection.apply",
+                    {"ryorin.projection": self.projection.name, "ryorin.batch.events": len(batch)},
+                    parents=tuple({one.metadata.traceparent or "": None for one in batch}),
+                    kind="consumer",
+                ):
                     await self.projection.apply(batch, transaction.rows)
                 await transaction.advance(batch[-1].position)
 

@@ -7,8 +7,9 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from time import monotonic
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from ryorin.contexts.answers.errors import ModelLimited, ModelRejected, ModelUnavailable
@@ -18,7 +19,7 @@ from ryorin.contexts.answers.tools import size_of
 from ryorin.contexts.gateway.catalogue import Budget, Capability, TokenUse
 from ryorin.contexts.gateway.module import ModelCall, Spending
 from ryorin.kernel.messages import Actor
-from ryorin.kernel.ports import Telemetry
+from ryorin.kernel.ports import Attributes, Span, Telemetry
 from ryorin.processes.model_lanes import Lane, quickest
 
 # tries at one alias, on the same deployment or on others
@@ -164,7 +165,8 @@ class RoutedModel:
         self, lane: Lane, alias: str, request: ChatRequest, prompt: int, ends: float, paid: _Paid
     ) -> AsyncGenerator[ChatDelta, None]:
         """One try; whatever comes of it is counted."""
-        attempt = _Try(lane, alias, prompt, monotonic())
+        span = self._meter.telemetry.begin(f"chat {lane.deployment.serves.model}", _described(lane, request), "client")
+        attempt = _Try(lane, alias, prompt, monotonic(), span)
         lane.state.used(attempt.began, prompt)
         lane.state.under_way += 1
         try:
@@ -184,6 +186,7 @@ class RoutedModel:
         finally:
             lane.state.under_way -= 1
             usd = attempt.counted(self._meter)
+            span.end()
             paid.usd += usd
         yield ChatDelta("", served=Served(lane.deployment.name, alias, usd))
 
@@ -242,7 +245,9 @@ class _Try:
     alias: str
     prompt: int
     began: float
+    span: Span
     outcome: str = "cancelled"
+    finish_reason: str = ""
     begun: bool = False
     said: bool = False
     usage: Usage | None = None
@@ -254,7 +259,9 @@ class _Try:
             seconds = monotonic() - self.began
             self.lane.state.answered(seconds)
             telemetry.observe("ryorin_model_first_piece_seconds", seconds, deployment=self.lane.deployment.name)
+            self.span.set({"gen_ai.response.time_to_first_chunk": seconds})
         self.begun = True
+        self.finish_reason = delta.finish_reason or self.finish_reason
         if delta.remaining is not None:
             self.lane.state.told(delta.remaining, monotonic())
         self.usage = delta.usage or self.usage
@@ -285,12 +292,37 @@ class _Try:
         tokens = self._tokens()
         usd = deployment.serves.price.of(tokens)
         meter.telemetry.count("ryorin_model_calls_total", deployment=deployment.name, outcome=self.outcome)
+        self._told(tokens, usd, meter.telemetry)
         answered = self.outcome in ("ok", "cancelled")
         call = ModelCall(
             meter.actor.org_id, meter.actor.principal_id, self.alias, deployment.name, answered, tokens, usd
         )
         meter.spending.note(call)
         return usd
+
+    def _told(self, tokens: TokenUse, usd: float, telemetry: Telemetry) -> None:
+        """Tell what was used; the conventions count cached tokens as input too, and those of thoughts as output."""
+        name = self.lane.deployment.name
+        for bucket in fields(tokens):
+            amount = getattr(tokens, bucket.name)
+            if amount:
+                telemetry.add("ryorin_model_tokens_total", amount, deployment=name, bucket=bucket.name)
+        if usd:
+            telemetry.add("ryorin_model_cost_usd_total", usd, deployment=name)
+        self.span.set(
+            {
+                "gen_ai.usage.input_tokens": tokens.input + tokens.cached_read + tokens.cache_write,
+                "gen_ai.usage.cache_read.input_tokens": tokens.cached_read,
+                "gen_ai.usage.cache_creation.input_tokens": tokens.cache_write,
+                "gen_ai.usage.output_tokens": tokens.output + tokens.reasoning,
+                "gen_ai.usage.reasoning.output_tokens": tokens.reasoning,
+                "ryorin.model.cost_usd": usd,
+            }
+        )
+        if self.finish_reason:
+            self.span.set({"gen_ai.response.finish_reasons": (self.finish_reason,)})
+        if self.outcome != "ok":
+            self.span.failed(self.outcome)
 
     def _tokens(self) -> TokenUse:
         """As the provider counted; estimated when it was cut off, for what was said is paid for."""
@@ -306,6 +338,26 @@ class _Try:
         if not self.said:
             return TokenUse()
         return TokenUse(input=self.prompt, output=self.lane.model.count_tokens("".join(self._pieces)))
+
+
+def _described(lane: Lane, request: ChatRequest) -> Attributes:
+    """A call by OpenTelemetry's conventions for generative AI; never what is said in it."""
+    deployment, sampling = lane.deployment, request.sampling
+    said: dict[str, str | bool | int | float | None] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": deployment.provider,
+        "gen_ai.request.model": deployment.serves.model,
+        "gen_ai.request.stream": not request.whole,
+        "gen_ai.request.max_tokens": sampling.max_tokens,
+        "gen_ai.request.temperature": sampling.temperature,
+        "gen_ai.request.top_p": sampling.top_p,
+        "gen_ai.request.seed": sampling.seed,
+        "ryorin.model.alias": deployment.alias,
+    }
+    if deployment.reached.base_url:
+        address = urlsplit(deployment.reached.base_url)
+        said |= {"server.address": address.hostname, "server.port": address.port}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 async def _never_silent(lane: Lane, request: ChatRequest) -> AsyncGenerator[ChatDelta, None]:

@@ -2,8 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from ryorin.kernel.ports import Attributes, Span, SpanKind
+
+
+@dataclass(slots=True)
+class MemorySpan:
+    """The `Span` port: what was said of it."""
+
+    called: str
+    attributes: dict[str, object]
+    code: str | None = None
+    ended: bool = False
+
+    def set(self, attributes: Attributes) -> None:
+        """Note more of it."""
+        self.attributes.update(attributes)
+
+    def name(self, name: str) -> None:
+        """Note its name."""
+        self.called = name
+
+    def failed(self, code: str) -> None:
+        """Note why."""
+        self.code = code
+
+    def current(self) -> AbstractContextManager[None]:
+        """There is no trace."""
+        return nullcontext()
+
+    def end(self) -> None:
+        """Note that it ended."""
+        self.ended = True
 
 
 class MemoryTelemetry:
@@ -12,13 +45,20 @@ class MemoryTelemetry:
     def __init__(self) -> None:
         self.counted: list[tuple[str, Mapping[str, str]]] = []
         self.observed: list[tuple[str, Mapping[str, str]]] = []
-        self.spans: list[str] = []
+        self.added: list[tuple[str, float, Mapping[str, str]]] = []
+        self.spans: list[MemorySpan] = []
 
-    @contextmanager
-    def span(self, name: str, attributes: Mapping[str, str | int | float], parent: str | None = None) -> Iterator[None]:
+    def span(
+        self, name: str, attributes: Attributes, parents: Sequence[str] = (), kind: SpanKind = "internal"
+    ) -> AbstractContextManager[Span]:
         """Note the name."""
-        self.spans.append(name)
-        yield
+        return nullcontext(self.begin(name, attributes, kind))
+
+    def begin(self, name: str, attributes: Attributes, kind: SpanKind = "internal") -> Span:
+        """Note the name."""
+        span = MemorySpan(name, dict(attributes))
+        self.spans.append(span)
+        return span
 
     def traceparent(self) -> str | None:
         """There is no trace."""
@@ -27,6 +67,10 @@ class MemoryTelemetry:
     def count(self, name: str, **labels: str) -> None:
         """Note one more."""
         self.counted.append((name, labels))
+
+    def add(self, name: str, amount: float, **labels: str) -> None:
+        """Note the amount."""
+        self.added.append((name, amount, labels))
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Note the observation."""

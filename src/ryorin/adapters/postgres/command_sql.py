@@ -135,4 +135,7 @@ WHERE {OPEN_CONDITION}
 GROUP BY queue
 """
 
-DEAD = "SELECT count(*) AS dead FROM commands WHERE state = 'dead'"
+DEAD = """
+SELECT count(*) AS dead, COALESCE(EXTRACT(epoch FROM now() - min(finished_at)), 0)::float8 AS oldest_seconds
+FROM commands WHERE state = 'dead'
+"""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 SHARES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 1.0)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -19,9 +19,13 @@ COUNTERS = {
     "ryorin_breakers_unshared_total": ("Changes of circuit breakers that other processes were not told", ()),
     "ryorin_vector_feed_errors_total": ("Batches that a vector store did not take", ("store",)),
     "ryorin_model_calls_total": ("Calls of models by how they ended", ("deployment", "outcome")),
+    "ryorin_model_tokens_total": ("Tokens that models used, each in one bucket", ("deployment", "bucket")),
+    "ryorin_model_cost_usd_total": ("What calls of models cost in USD", ("deployment",)),
+    "ryorin_http_requests_total": ("Requests by route, answered or refused", ("method", "route", "status")),
     "ryorin_query_expansions_total": ("Questions worded differently, by who did it", ("source",)),
 }
 HISTOGRAMS = {
+    "ryorin_http_request_duration_seconds": ("Time until a response had been sent", ("method", "route")),
     "ryorin_model_first_piece_seconds": ("Time until a model's first piece", ("deployment",)),
     "ryorin_command_duration_seconds": ("Time of one attempt at a command", ("command",)),
     "ryorin_request_wait_seconds": ("Time from a request's arrival until its first handler ran", ("message",)),
@@ -34,6 +38,7 @@ GAUGES = {
     "ryorin_queue_depth": ("Commands that have not ended", ("queue",)),
     "ryorin_queue_oldest_age_seconds": ("Age of the oldest command that has not ended", ("queue",)),
     "ryorin_commands_dead": ("Commands waiting for a person", ()),
+    "ryorin_commands_dead_oldest_age_seconds": ("How long the oldest of them has waited", ()),
     "ryorin_projection_lag_events": ("Events a projection has not applied", ("projection",)),
 }
 
@@ -53,6 +58,8 @@ class PrometheusMetrics:
         self._gauges = {
             name: Gauge(name, text, labels, registry=self._registry) for name, (text, labels) in GAUGES.items()
         }
+        # process_*: memory, processor time, open files, start
+        ProcessCollector(registry=self._registry)
         # finding a labelled child costs more than counting: a cached answer pays for it once
         self._counter = lru_cache(maxsize=1024)(lambda name, *values: _child(self._counters[name], values))
         self._histogram = lru_cache(maxsize=1024)(lambda name, *values: _child(self._histograms[name], values))
@@ -60,6 +67,10 @@ class PrometheusMetrics:
     def count(self, name: str, **labels: str) -> None:
         """Add one to a counter."""
         self._counter(name, *(labels[label] for label in COUNTERS[name][1])).inc()
+
+    def add(self, name: str, amount: float, **labels: str) -> None:
+        """Add an amount to a counter."""
+        self._counter(name, *(labels[label] for label in COUNTERS[name][1])).inc(amount)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Add one observation to a histogram."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opentelemetry.trace import Tracer
+
 from ryorin.adapters.local.system import SystemClock, TimeOrderedIds
 from ryorin.adapters.otel.telemetry import OpenTelemetry
 from ryorin.adapters.postgres import answer_flights, answers, projections
@@ -53,8 +55,8 @@ class Foundation:
     ids: TimeOrderedIds
 
 
-def build_foundation(pool: Pool, queue: Workers) -> Foundation:
-    """Connect the spine on an open pool."""
+def build_foundation(pool: Pool, queue: Workers, tracer: Tracer | None = None) -> Foundation:
+    """Connect the spine on an open pool; without a tracer nothing is traced."""
     events_known, commands_known = event_registry(), command_registry()
     events_known.register(
         *knowledge_events.EVENTS,
@@ -104,7 +106,7 @@ def build_foundation(pool: Pool, queue: Workers) -> Foundation:
         positions=positions,
         notifications=notifications,
         metrics=metrics,
-        telemetry=OpenTelemetry(metrics),
+        telemetry=OpenTelemetry(metrics, tracer),
         clock=SystemClock(),
         ids=TimeOrderedIds(),
     )
