@@ -42,6 +42,7 @@ from ryorin.bootstrap.wiring.conversations import Remembering, build_conversatio
 from ryorin.bootstrap.wiring.embedding import build_engines
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
+from ryorin.bootstrap.wiring.identity import token_verifier
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
 from ryorin.bootstrap.wiring.prompts import remembered_prompts
 from ryorin.bootstrap.wiring.queues import work_queue
@@ -203,7 +204,12 @@ async def _assemble(
         queries=buses[0],
         positions=base.positions,
         telemetry=base.telemetry,
-        authenticate=identity.Authenticator(keys, base.clock, local=identity.is_loopback(settings.host)),
+        authenticate=identity.Authenticator(
+            keys,
+            base.clock,
+            local=identity.is_loopback(settings.host),
+            tokens=token_verifier(settings.oidc, client),
+        ),
         upload=_uploader(settings, blobs),
         keep_examples=routing.keep_examples,
         keeper=remembering.keeper,
@@ -254,7 +260,7 @@ def _command_executor(
     handlers = {
         **answers.command_handlers(ledger, PostgresSemanticStore(base.pool), warmer),
         **knowledge.command_handlers(ports),
-        **identity.command_handlers(),
+        **identity.command_handlers(base.clock),
         **gateway_commands(),
         **files.command_handlers(),
         **routing_context.command_handlers(routing.ports),
@@ -349,7 +355,7 @@ def _embedding(engine: EmbeddingEngine, thread: ThreadPoolExecutor) -> Embed:
 
 def _uploader(settings: Settings, blobs: LocalBlobStore) -> Uploader:
     async def upload(actor: Actor, content: AsyncIterator[bytes]) -> StoredContent:
-        if not actor.may(Scope.KNOWLEDGE_WRITE):
+        if not actor.may_somewhere(Scope.KNOWLEDGE_WRITE):
             raise Forbidden(f"uploads need the scope {Scope.KNOWLEDGE_WRITE.value!r}, which this credential lacks")
         return await blobs.put(actor.org_id, content, settings.max_upload_bytes)
 

@@ -90,7 +90,7 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 async def _serve_http(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
-    check_exposure(app.settings.host, keys_exist=await app.keys.any_usable())
+    check_exposure(app.settings.host, keys_exist=app.settings.oidc.issuer is not None or await app.keys.any_usable())
     live = LiveAnswers()
     extra = [*openai_routes(app.services), *websocket_routes(app.services, live)]
     api = build_api(app.services, extra, add_description)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ryorin.adapters.postgres.embedded import default_data_dir
+from ryorin.contexts.identity.roles import Role
 
 MEGABYTE = 1024 * 1024
+
+
+def _named(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
 class ModelSettings(BaseModel):
@@ -46,6 +52,29 @@ class BrokerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: SecretStr | None = None
+
+
+class OidcSettings(BaseModel):
+    """An OpenID issuer whose tokens are taken as credentials; unset: API keys only (ADR-0023).
+
+    `jwks` is a URL or a file with its public keys; unset, those that its discovery document names. `preset` clerk knows
+    where Clerk's session tokens have what. `roles` maps the issuer's roles to ours.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str | None = None
+    jwks: str | None = None
+    audience: str | None = None
+    authorized_parties: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_named)] = ()
+    preset: Literal["standard", "clerk"] = "standard"
+    organisation: str | None = None
+    organisation_claim: str = "org_id"
+    role_claim: str = "roles"
+    groups_claim: str = "groups"
+    user_claim: str = "sub"
+    roles: dict[str, Role] = Field(default_factory=dict)
+    leeway_seconds: float = Field(default=30, ge=0, le=300)
 
 
 class LangfuseSettings(BaseModel):
@@ -187,7 +216,7 @@ class RetrievalSettings(BaseModel):
 
 
 def _origins(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    origins = tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+    origins = _named(value)
     for origin in origins:
         parts = urlsplit(origin)
         if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
@@ -219,6 +248,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     objects: ObjectSettings = ObjectSettings()
     langfuse: LangfuseSettings = LangfuseSettings()
+    oidc: OidcSettings = OidcSettings()
     cache: CacheSettings = CacheSettings()
     worker: WorkerSettings = WorkerSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()

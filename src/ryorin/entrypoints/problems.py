@@ -17,6 +17,7 @@ STATUS: Mapping[str, int] = {
     "document_not_found": 404,
     "version_not_found": 404,
     "key_not_found": 404,
+    "role_not_found": 404,
     "organisation_not_found": 404,
     "answer_not_found": 404,
     "hit_not_found": 404,

@@ -12,7 +12,7 @@ from ryorin.kernel.commands import CommandRecord, Envelope
 from ryorin.kernel.consistency import EVENTUAL, Consistency, ensure
 from ryorin.kernel.errors import Conflict, Forbidden, IdempotencyKeyReused, RyorinError
 from ryorin.kernel.execution import CommandExecutor, described
-from ryorin.kernel.messages import Actor, Command, CommandId, Query
+from ryorin.kernel.messages import Actor, Command, CommandId, Query, Scope
 from ryorin.kernel.ports import Attributes, CommandLog, Ids, ReadPositions, Telemetry
 from ryorin.kernel.storable import check_storable
 from ryorin.kernel.waiting import begun
@@ -32,10 +32,17 @@ class Receipt:
 
 
 def authorised(actor: Actor, message: Command | Query[Any]) -> None:
-    """Raise Forbidden unless the actor's credential has every scope the message needs."""
+    """Raise Forbidden unless the actor's credential has every scope the message needs, where it needs them."""
     for scope in message.needs():
-        if not actor.may(scope):
-            raise Forbidden(f"{message.name} needs the scope {scope.value!r}, which this credential lacks")
+        if actor.may(scope) or (actor.held and _may_there(actor, message, scope)):
+            continue
+        resource = message.touches()
+        where = f" in {resource}" if resource else ""
+        raise Forbidden(f"{message.name} needs the scope {scope.value!r}{where}, which this credential lacks")
+
+
+def _may_there(actor: Actor, message: Command | Query[Any], scope: Scope) -> bool:
+    return actor.may_somewhere(scope) if message.anywhere else actor.may(scope, message.touches())
 
 
 def note_wait(telemetry: Telemetry, name: str, now: float) -> None:

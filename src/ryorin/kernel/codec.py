@@ -6,7 +6,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from functools import cache
 from typing import Any, Generic, TypeVar, cast
@@ -23,7 +23,7 @@ PLAIN = frozenset({type(None), bool, int, float, str})
 
 
 def to_json(value: object) -> JSON:
-    """Encode dataclasses, enums, UUIDs, datetimes and containers of them."""
+    """Encode dataclasses, enums, UUIDs, dates, datetimes and containers of them."""
     kind = type(value)
     if kind in PLAIN:
         return cast(JSON, value)
@@ -47,7 +47,7 @@ def _field_names(kind: Any) -> tuple[str, ...] | None:
 def _scalar_to_json(value: object) -> JSON:
     if isinstance(value, UUID):
         return str(value)
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Enum):
         return to_json(value.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -26,7 +26,7 @@ def uuid7(now_ns: int | None = None, entropy: bytes | None = None) -> UUID:
 
 
 class Scope(StrEnum):
-    """What a credential allows; `ADMIN` contains all others."""
+    """What a credential allows; `OWNER` contains all others, `ADMIN` all but `OWNER` (ADR-0023)."""
 
     KNOWLEDGE_READ = "knowledge:read"
     KNOWLEDGE_WRITE = "knowledge:write"
@@ -34,6 +34,7 @@ class Scope(StrEnum):
     PROMPTS_WRITE = "prompts:write"
     OPERATIONS = "operations"
     ADMIN = "admin"
+    OWNER = "owner"
 
 
 # all who may read in an organisation at all
@@ -51,21 +52,46 @@ def may_read(actor: Readers, document: Iterable[str]) -> bool:
 class Actor:
     """Who acts, in which organisation, with which scopes; and as whom documents are read (ADR-0015).
 
-    `readers` are sorted: `*`, and `user:NAME` and `group:NAME` of the credential; None reads everything.
+    `readers` are sorted: `*`, and `user:NAME` and `group:NAME` of the credential; None reads everything. `held` are
+    scopes in one resource each: (`collection:NAME`, scope).
     """
 
     org_id: OrgId
     principal_id: str
     scopes: frozenset[str]
     readers: Readers = (EVERYONE,)
+    held: frozenset[tuple[str, str]] = frozenset()
 
-    def may(self, scope: str) -> bool:
-        """Tell whether this actor's credential contains `scope`."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
+    def may(self, scope: str, resource: str = "") -> bool:
+        """Tell whether this actor's credential contains `scope`, everywhere or in the resource."""
+        if _contains(self.scopes, scope):
+            return True
+        return bool(resource and self.held) and _contains({one for at, one in self.held if at == resource}, scope)
+
+    def may_somewhere(self, scope: str) -> bool:
+        """Tell whether this actor's credential contains `scope`, be it in one resource only."""
+        return _contains(self.scopes, scope) or _contains({one for _, one in self.held}, scope)
 
     def reading_as(self, readers: Readers) -> Actor:
         """The same, with other readers."""
         return replace(self, readers=readers)
+
+
+def _contains(scopes: Collection[str], scope: str) -> bool:
+    return scope in scopes or Scope.OWNER in scopes or (scope != Scope.OWNER and Scope.ADMIN in scopes)
+
+
+# kinds of resources that roles are held in; messages name them by a field of the kind's name
+RESOURCE_FIELDS = ("collection", "prompt")
+
+
+def resource_of(message: object) -> str:
+    """The resource that a message names: `collection:NAME`, `prompt:NAME`; "" when it names none."""
+    for kind in RESOURCE_FIELDS:
+        name = getattr(message, kind, None)
+        if isinstance(name, str) and name:
+            return f"{kind}:{name}"
+    return ""
 
 
 class Result:
@@ -98,6 +124,7 @@ class Command:
 
     name: ClassVar[str]
     scope: ClassVar[Scope]
+    anywhere: ClassVar[bool] = False
     result_type: ClassVar[type[Result]]
     queued: ClassVar[bool] = False
     queue: ClassVar[str] = "interactive"
@@ -106,6 +133,10 @@ class Command:
     def needs(self) -> tuple[Scope, ...]:
         """Every scope that this very command needs."""
         return (self.scope,)
+
+    def touches(self) -> str:
+        """The resource whose roles allow it too; "": those of the organisation only."""
+        return resource_of(self)
 
     def validate(self) -> None:
         """Raise InvalidInput when a field can never be accepted."""
@@ -117,6 +148,8 @@ class Query(Generic[R_co]):
 
     name: ClassVar[str]
     scope: ClassVar[Scope]
+    # whether scopes in any one resource do; its handler then shows what belongs to the actor
+    anywhere: ClassVar[bool] = False
     read_models: ClassVar[tuple[str, ...]] = ()
 
     def depends_on(self) -> tuple[str, ...]:
@@ -126,6 +159,10 @@ class Query(Generic[R_co]):
     def needs(self) -> tuple[Scope, ...]:
         """Every scope that this very question needs."""
         return (self.scope,)
+
+    def touches(self) -> str:
+        """The resource whose roles allow it too; "": those of the organisation only."""
+        return resource_of(self)
 
     def validate(self) -> None:
         """Raise InvalidInput when a field can never be accepted."""

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
@@ -240,7 +241,7 @@ class PostgresCommandLog:
         envelope = Envelope(
             id=CommandId(row["id"]),
             command=self._registry.decode(row["name"], row["payload"]),
-            actor=Actor(OrgId(actor["org_id"]), actor["principal_id"], frozenset(actor["scopes"])),
+            actor=Actor(OrgId(actor["org_id"]), actor["principal_id"], frozenset(actor["scopes"]), held=_held(actor)),
             idempotency_key=row["idempotency_key"],
             correlation_id=row["correlation_id"],
             traceparent=row["traceparent"],
@@ -273,4 +274,10 @@ def _actor_json(actor: Actor) -> Mapping[str, JSON]:
         "org_id": actor.org_id,
         "principal_id": actor.principal_id,
         "scopes": sorted(actor.scopes),
+        "held": [list(one) for one in sorted(actor.held)],
     }
+
+
+def _held(actor: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    # commands of earlier versions have none
+    return frozenset((resource, scope) for resource, scope in actor.get("held", ()))

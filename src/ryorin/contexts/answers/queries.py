@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from ryorin.contexts.answers.tools import AnswerForm, ToolCall, ToolCallPiece, ToolUse
 from ryorin.kernel.errors import InvalidInput
-from ryorin.kernel.messages import Query, Scope
+from ryorin.kernel.messages import Query, Scope, resource_of
 
 Role = Literal["system", "user", "assistant", "tool"]
 CacheLayer = Literal["l1", "shared", "l2", "revalidated", "semantic", "stale", "miss", "bypass"]
@@ -309,6 +309,10 @@ class AnswerQuestion(Query[Answer]):
     def needs(self) -> tuple[Scope, ...]:
         """An answer from documents, cached or not, is for who may read them."""
         return (self.scope, Scope.KNOWLEDGE_READ) if self.grounding else (self.scope,)
+
+    def touches(self) -> str:
+        """The collection that it is answered from."""
+        return resource_of(self.grounding)
 
     def validate(self) -> None:
         # a prompt may say all there is to say

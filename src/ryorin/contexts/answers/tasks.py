@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from ryorin.contexts.answers.queries import CATALOGUE_MODEL, Answer
 from ryorin.kernel.errors import InvalidInput
-from ryorin.kernel.messages import Query, Scope
+from ryorin.kernel.messages import Query, Scope, resource_of
 
 Language = Literal["ja", "en"]
 MAX_TEXT_CHARACTERS = 2_000_000
@@ -58,6 +58,10 @@ class SummariseText(Query[Answer]):
         """As the source says."""
         return self.source.needs(self.scope)
 
+    def touches(self) -> str:
+        """The source's collection."""
+        return resource_of(self.source)
+
     def validate(self) -> None:
         self.source.validate()
         if not 10 <= self.max_words <= MAX_WORDS:  # noqa: PLR2004 - fewer say nothing
@@ -80,6 +84,10 @@ class TranslateText(Query[Answer]):
     def needs(self) -> tuple[Scope, ...]:
         """As the source says."""
         return self.source.needs(self.scope)
+
+    def touches(self) -> str:
+        """The source's collection."""
+        return resource_of(self.source)
 
     def validate(self) -> None:
         self.source.validate()

@@ -11,6 +11,12 @@ class KeyNotFound(NotFound):
     code = "key_not_found"
 
 
+class RoleNotFound(NotFound):
+    """Nobody of that name has a role there."""
+
+    code = "role_not_found"
+
+
 class OrganisationNotFound(NotFound):
     """No such organisation."""
 

@@ -26,6 +26,37 @@ class UserAdded(Event):
 
     user: str
     display_name: str
+    kind: str = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class UserRemoved(Event):
+    """A user has no rights any more."""
+
+    type: ClassVar[str] = "identity.user_removed"
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGranted(Event):
+    """A subject has a role in a resource ("": in the organisation), instead of any it had there."""
+
+    type: ClassVar[str] = "identity.role_granted"
+
+    subject: str
+    role: str
+    resource: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRevoked(Event):
+    """A subject has no role in a resource any more."""
+
+    type: ClassVar[str] = "identity.role_revoked"
+
+    subject: str
+    resource: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +83,24 @@ class ApiKeyRevoked(Event):
     prefix: str
 
 
-EVENTS: tuple[type[Event], ...] = (OrganisationNamed, UserAdded, ApiKeyCreated, ApiKeyRevoked)
+@dataclass(frozen=True, slots=True)
+class ApiKeyReplaced(Event):
+    """A key was rotated: another has its rights, and it ends at a time."""
+
+    type: ClassVar[str] = "identity.api_key_replaced"
+
+    prefix: str
+    successor: str
+    ends_at: datetime
+
+
+EVENTS: tuple[type[Event], ...] = (
+    OrganisationNamed,
+    UserAdded,
+    UserRemoved,
+    RoleGranted,
+    RoleRevoked,
+    ApiKeyCreated,
+    ApiKeyReplaced,
+    ApiKeyRevoked,
+)

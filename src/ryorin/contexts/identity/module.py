@@ -6,28 +6,35 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ryorin.contexts.identity import commands, queries
-from ryorin.contexts.identity.queries import ApiKeyView, OrganisationView
+from ryorin.contexts.identity.queries import ApiKeyView, GrantView, OrganisationView, SelfView
 from ryorin.contexts.identity.read.authentication import (
     LOCAL_ADMINISTRATOR,
     Authenticator,
     check_exposure,
     is_loopback,
 )
-from ryorin.contexts.identity.read.ports import KeyDirectory
+from ryorin.contexts.identity.read.ports import KeyDirectory, TokenVerifier, VerifiedToken
 from ryorin.contexts.identity.read.projections import KeysProjection
 from ryorin.contexts.identity.write.handlers import (
     CreateApiKeyHandler,
     CreateOrganisationHandler,
     CreateUserHandler,
+    GrantRoleHandler,
+    RemoveUserHandler,
     RevokeApiKeyHandler,
+    RevokeRoleHandler,
+    RotateApiKeyHandler,
 )
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
+from ryorin.kernel.ports import Clock
 
 __all__ = [
     "LOCAL_ADMINISTRATOR",
     "Authenticator",
     "KeysProjection",
+    "TokenVerifier",
+    "VerifiedToken",
     "check_exposure",
     "command_handlers",
     "is_loopback",
@@ -35,11 +42,15 @@ __all__ = [
 ]
 
 
-def command_handlers() -> Mapping[type[Command], CommandHandler[Any, Any]]:
+def command_handlers(clock: Clock) -> Mapping[type[Command], CommandHandler[Any, Any]]:
     """The write side's dispatch table."""
     return {
         commands.CreateOrganisation: CreateOrganisationHandler(),
         commands.CreateUser: CreateUserHandler(),
+        commands.RemoveUser: RemoveUserHandler(),
+        commands.GrantRole: GrantRoleHandler(),
+        commands.RevokeRole: RevokeRoleHandler(),
+        commands.RotateApiKey: RotateApiKeyHandler(clock),
         commands.CreateApiKey: CreateApiKeyHandler(),
         commands.RevokeApiKey: RevokeApiKeyHandler(),
     }
@@ -54,4 +65,16 @@ def query_handlers(directory: KeyDirectory) -> Mapping[type[Query[Any]], Callabl
     async def organisation(query: queries.GetOrganisation, actor: Actor) -> OrganisationView:
         return await directory.organisation(actor.org_id)
 
-    return {queries.ListApiKeys: list_keys, queries.GetOrganisation: organisation}
+    async def roles(query: queries.ListRoles, actor: Actor) -> tuple[GrantView, ...]:
+        return tuple(await directory.roles(actor.org_id, query.resource))
+
+    async def myself(query: queries.WhoAmI, actor: Actor) -> SelfView:
+        scopes, held = tuple(sorted(actor.scopes)), tuple(sorted(actor.held))
+        return SelfView(actor.org_id, actor.principal_id, scopes, held, actor.readers)
+
+    return {
+        queries.ListApiKeys: list_keys,
+        queries.GetOrganisation: organisation,
+        queries.ListRoles: roles,
+        queries.WhoAmI: myself,
+    }

@@ -77,6 +77,9 @@ class RetrieveContext(Query[Retrieved]):
     expand: bool | None = True
     deadline_seconds: float | None = None
 
+    def touches(self) -> str:
+        return self.search.touches()
+
     def validate(self) -> None:
         self.search.validate()
         if self.deadline_seconds is not None and not 0 <= self.deadline_seconds <= MAX_DEADLINE_SECONDS:

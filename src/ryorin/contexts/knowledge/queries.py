@@ -177,6 +177,7 @@ class ListCollections(Query[tuple[CollectionView, ...]]):
 
     name: ClassVar[str] = "knowledge.list_collections"
     scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    anywhere: ClassVar[bool] = True
     read_models: ClassVar[tuple[str, ...]] = (DOCUMENTS_MODEL,)
 
 

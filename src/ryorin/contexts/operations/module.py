@@ -127,7 +127,8 @@ def query_handlers(ports: Ports) -> Mapping[type[Query[Any]], Callable[[Any, Act
 
     async def get_command(query: GetCommand, actor: Actor) -> CommandView:
         record = await ports.log.wait_ended(actor.org_id, CommandId(query.id), query.wait_seconds)
-        if record is None:
+        everyones = actor.may(GetCommand.scope)
+        if record is None or not (everyones or record.envelope.actor.principal_id == actor.principal_id):
             raise NotFound(f"there is no command {query.id}")
         return view(record)
 

@@ -64,6 +64,8 @@ class GetCommand(Query[CommandView]):
 
     name: ClassVar[str] = "operations.get_command"
     scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
+    # whoever may write one collection only looks after commands of his own
+    anywhere: ClassVar[bool] = True
 
     id: UUID
     wait_seconds: float = 0.0

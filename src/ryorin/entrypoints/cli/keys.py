@@ -1,4 +1,4 @@
-"""`ryorin keys`: create, list, revoke."""
+"""`ryorin keys`: create, rotate, list, revoke."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from ryorin.contexts.identity.commands import CreateApiKey, RevokeApiKey
+from ryorin.contexts.identity.commands import CreateApiKey, RevokeApiKey, RotateApiKey
 from ryorin.contexts.identity.queries import ListApiKeys
-from ryorin.contexts.identity.secrets import new_key
+from ryorin.contexts.identity.secrets import NewKey, new_key
 from ryorin.entrypoints.cli.session import READING, WORKING, Session, brief, print_json
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.consistency import Consistency
-from ryorin.kernel.messages import Scope
+from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.messages import Command, Scope
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -31,30 +32,64 @@ def build(session: Session) -> typer.Typer:
         days: Annotated[int | None, typer.Option(help="Days until it expires; default: never.")] = None,
         user: Annotated[str, typer.Option(help="Whose key it is: reads what is shared with user:NAME.")] = "",
         group: Annotated[list[str] | None, typer.Option(help="Reads what is shared with group:NAME; repeat.")] = None,
+        by_role: Annotated[
+            bool, typer.Option("--by-role", help="No scopes of its own: what the roles of --user and --group allow.")
+        ] = False,
         json: AsJson = False,
     ) -> None:
         """Create a key; its text is shown this once."""
+        if by_role and scope:
+            raise InvalidInput("a key has scopes of its own or those of roles: give --scope or --by-role")
         key = new_key(os.urandom)
         command = CreateApiKey(
             prefix=key.prefix,
             secret_hash=key.secret_hash,
             label=label,
-            scopes=tuple(scope or [Scope.ADMIN]),
+            scopes=() if by_role else tuple(scope or [Scope.ADMIN]),
             user=user,
             groups=tuple(group or ()),
             expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
         )
 
         async def work(services: Services) -> None:
-            receipt = await services.commands.send(command, session.administrator)
-            seen = Consistency(receipt.record.position)
-            # a server on this machine must know the key before its owner tries it
-            await services.queries.ask(ListApiKeys(), session.administrator, seen)
-            if json:
-                print_json({"prefix": key.prefix, "key": key.text})
-            else:
-                session.out.print(key.text, markup=False)
-                session.err.print("Keep it: it is not shown again. From now on every request needs a key.")
+            await known(services, command)
+            shown(key, json, "Keep it: it is not shown again. From now on every request needs a key.")
+
+        session.run(WORKING, work)
+
+    async def known(services: Services, command: Command) -> None:
+        """A server on this machine must know the key before its owner tries it."""
+        receipt = await services.commands.send(command, session.administrator)
+        await services.queries.ask(ListApiKeys(), session.administrator, Consistency(receipt.record.position))
+
+    def shown(key: NewKey, json: bool, hint: str) -> None:
+        if json:
+            print_json({"prefix": key.prefix, "key": key.text})
+        else:
+            session.out.print(key.text, markup=False, soft_wrap=True)
+            session.err.print(hint)
+
+    @group.command()
+    def rotate(
+        prefix: Annotated[str, typer.Argument(help="The old key's prefix.")],
+        hours: Annotated[float, typer.Option(help="How long the old key goes on.", min=0)] = 0.0,
+        days: Annotated[int | None, typer.Option(help="Days until the new one expires; default: never.")] = None,
+        json: AsJson = False,
+    ) -> None:
+        """Replace a key by a new one with the same rights; its text is shown this once."""
+        key = new_key(os.urandom)
+        command = RotateApiKey(
+            prefix=prefix,
+            new_prefix=key.prefix,
+            secret_hash=key.secret_hash,
+            overlap_seconds=round(hours * 3600),
+            expires_at=datetime.now(UTC) + timedelta(days=days) if days else None,
+        )
+
+        async def work(services: Services) -> None:
+            await known(services, command)
+            until = f"goes on for {hours:g} hours" if hours else "has ended"
+            shown(key, json, f"Keep it: it is not shown again. {prefix} {until}.")
 
         session.run(WORKING, work)
 
@@ -71,7 +106,7 @@ def build(session: Session) -> typer.Typer:
             for view in views:
                 times = (view.expires_at, view.revoked_at, view.last_used_at)
                 names = " ".join((view.user, *view.groups)).strip()
-                table.add_row(view.prefix, view.label, " ".join(view.scopes), names, *map(brief, times))
+                table.add_row(view.prefix, view.label, " ".join(view.scopes) or "by role", names, *map(brief, times))
             session.out.print(table)
 
         session.run(READING, work)

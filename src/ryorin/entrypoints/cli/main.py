@@ -21,6 +21,7 @@ from ryorin.entrypoints.cli import (
     experts,
     gateway,
     keys,
+    people,
     projections,
     prompts,
     questions,
@@ -55,6 +56,7 @@ def build_cli(session: Session, serve: Serve) -> typer.Typer:
     cli.add_typer(projections.build(session), name="projections")
     cli.add_typer(cache.build(session), name="cache")
     cli.add_typer(keys.build(session), name="keys")
+    people.add(cli, session)
     gateway.add(cli, session)
     cli.add_typer(experts.build(session), name="experts")
     cli.add_typer(prompts.build(session), name="prompts")

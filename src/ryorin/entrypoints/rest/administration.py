@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 
-from ryorin.contexts.identity.commands import CreateApiKey, RevokeApiKey
-from ryorin.contexts.identity.queries import GetOrganisation, ListApiKeys
+from ryorin.contexts.identity.commands import (
+    CreateApiKey,
+    CreateUser,
+    GrantRole,
+    RemoveUser,
+    RevokeApiKey,
+    RevokeRole,
+    RotateApiKey,
+)
+from ryorin.contexts.identity.queries import GetOrganisation, ListApiKeys, ListRoles, WhoAmI
 from ryorin.contexts.identity.secrets import new_key
 from ryorin.contexts.operations.commands import RebuildProjection
 from ryorin.contexts.operations.queries import ListProjections
 from ryorin.entrypoints.rest.commands import command_response
 from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
-from ryorin.entrypoints.rest.schemas import CommandState, CreatedKey, KeyBody, Written
+from ryorin.entrypoints.rest.schemas import CommandState, CreatedKey, KeyBody, RoleBody, RotationBody, UserBody, Written
 from ryorin.kernel.codec import to_json
 
 router = APIRouter(prefix="/api/v1", tags=["administration"])
@@ -49,6 +57,57 @@ async def get_organisation(caller: CallerNeeded, demand: DemandNeeded) -> Any:
     return to_json(await caller.ask(GetOrganisation(), demand))
 
 
+UserName = Annotated[str, Path(examples=["crawler"])]
+
+
+@router.get("/me")
+async def who_am_i(caller: CallerNeeded) -> Any:
+    """Who the credential belongs to, and what it allows: everywhere, and in single resources."""
+    return to_json(await caller.services.queries.ask(WhoAmI(), caller.actor))
+
+
+@router.post("/users", status_code=201)
+async def create_user(body: UserBody, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
+    """Add a person, or a service account that programs act as."""
+    command = CreateUser(user=body.user, display_name=body.display_name or body.user, kind=body.kind)
+    return Written(**await caller.send_and_settle(command, ListRoles.read_models, key))
+
+
+@router.delete("/users/{user}")
+async def remove_user(user: UserName, caller: CallerNeeded) -> Written:
+    """End a user's rights: roles, keys and an issuer's tokens are worth nothing within a second."""
+    return Written(**await caller.send_and_settle(RemoveUser(user=user), ListRoles.read_models))
+
+
+Resource = Annotated[
+    str,
+    Query(description="`collection:NAME` or `prompt:NAME`; empty: the organisation", examples=["collection:handbook"]),
+]
+
+
+@router.get("/roles")
+async def list_roles(caller: CallerNeeded, demand: DemandNeeded, resource: Resource | None = None) -> Any:
+    """Who has which role: all of them, or those of one resource."""
+    return {"roles": to_json(await caller.ask(ListRoles(resource=resource), demand))}
+
+
+@router.put("/roles")
+async def grant_role(body: RoleBody, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
+    """Give a user or a group a role in the organisation, a collection or a prompt."""
+    command = GrantRole(subject=body.subject, role=body.role, resource=body.resource)
+    return Written(**await caller.send_and_settle(command, ListRoles.read_models, key))
+
+
+@router.delete("/roles")
+async def revoke_role(
+    subject: Annotated[str, Query(examples=["user:alice"])], caller: CallerNeeded, resource: Resource = ""
+) -> Written:
+    """Take a role away; it is gone everywhere within a second."""
+    return Written(
+        **await caller.send_and_settle(RevokeRole(subject=subject, resource=resource), ListRoles.read_models)
+    )
+
+
 @router.get("/keys")
 async def list_keys(caller: CallerNeeded, demand: DemandNeeded) -> Any:
     """The organisation's API keys, without their secrets."""
@@ -70,6 +129,21 @@ async def create_key(body: KeyBody, caller: CallerNeeded) -> CreatedKey:
         expires_at=expires,
     )
     # a key that is handed out must open the door
+    return CreatedKey(**await caller.send_and_settle(command, ListApiKeys.read_models), prefix=key.prefix, key=key.text)
+
+
+@router.post("/keys/{prefix}/rotate", status_code=201)
+async def rotate_key(prefix: str, body: RotationBody, caller: CallerNeeded) -> CreatedKey:
+    """Replace a key by a new one with the same rights; the old one goes on for a while, if that is wanted."""
+    key = new_key(os.urandom)
+    expires = datetime.now(UTC) + timedelta(days=body.expires_in_days) if body.expires_in_days else None
+    command = RotateApiKey(
+        prefix=prefix,
+        new_prefix=key.prefix,
+        secret_hash=key.secret_hash,
+        overlap_seconds=body.overlap_seconds,
+        expires_at=expires,
+    )
     return CreatedKey(**await caller.send_and_settle(command, ListApiKeys.read_models), prefix=key.prefix, key=key.text)
 
 

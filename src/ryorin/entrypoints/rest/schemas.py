@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ryorin.contexts.identity.roles import Role
 from ryorin.kernel.messages import Scope
 
 
@@ -218,10 +219,43 @@ class KeyBody(Body):
     )
 
     label: str
-    scopes: list[Scope]
+    scopes: list[Scope] = Field(default=[], description="None: what the roles of its user and groups allow")
     user: str = Field(default="", description="Whoever holds the key reads documents shared with user:NAME")
     groups: list[str] = Field(default=[], max_length=100, description="And those shared with group:NAME of these")
     expires_in_days: int | None = Field(default=None, ge=1, le=3650)
+
+
+class RotationBody(Body):
+    """A successor of an API key."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_seconds": 3600}]})
+
+    overlap_seconds: int = Field(default=0, ge=0, le=30 * 86_400, description="How long the old key goes on")
+    expires_in_days: int | None = Field(default=None, ge=1, le=3650)
+
+
+class UserBody(Body):
+    """A new user."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"user": "crawler", "display_name": "Nightly crawler", "kind": "service"}]}
+    )
+
+    user: str = Field(description="As keys and roles name it; for people, what their tokens say (`sub`)")
+    display_name: str = ""
+    kind: Literal["person", "service"] = "person"
+
+
+class RoleBody(Body):
+    """Who has which role where."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"subject": "user:alice", "role": "editor", "resource": "collection:handbook"}]}
+    )
+
+    subject: str = Field(description="`user:NAME` or `group:NAME`")
+    role: Role
+    resource: str = Field(default="", description="`collection:NAME`, `prompt:NAME`; empty: the organisation")
 
 
 class CreatedKey(Written):

@@ -39,9 +39,19 @@ def failure(error: RyorinError) -> dict[str, object]:
 class Connection:
     """A WebSocket that was accepted, and its actor."""
 
-    def __init__(self, socket: WebSocket, actor: Actor) -> None:
+    def __init__(self, socket: WebSocket, services: Services, token: str, actor: Actor) -> None:
         self._socket = socket
+        self._services = services
+        self._token = token
         self.actor = actor
+
+    async def still(self) -> Actor:
+        """Who is at the other end, as of now: keys are revoked and tokens expire while a connection is open.
+
+        Raises Unauthenticated.
+        """
+        self.actor = await self._services.authenticate(self._token or None)
+        return self.actor
 
     @classmethod
     async def open(cls, socket: WebSocket, services: Services) -> Connection | None:
@@ -54,7 +64,8 @@ class Connection:
         scheme, _, credential = socket.headers.get("authorization", "").partition(" ")
         token = credential.strip() if scheme.lower() == "bearer" else ""
         try:
-            return cls(socket, await _actor(socket, services, token))
+            token, actor = await _actor(socket, services, token)
+            return cls(socket, services, token, actor)
         except WebSocketDisconnect:
             return None
         except (RyorinError, TimeoutError) as error:
@@ -80,9 +91,10 @@ class Connection:
             raise Gone from error
 
 
-async def _actor(socket: WebSocket, services: Services, token: str) -> Actor:
+async def _actor(socket: WebSocket, services: Services, token: str) -> tuple[str, Actor]:
+    """The credential and whose it is."""
     try:
-        return await services.authenticate(token or None)
+        return token, await services.authenticate(token or None)
     except Unauthenticated:
         if token:
             raise
@@ -94,4 +106,4 @@ async def _actor(socket: WebSocket, services: Services, token: str) -> Actor:
     given = told.get("token") if isinstance(told, dict) and told.get("type") == "auth" else None
     if not isinstance(given, str):
         raise Unauthenticated('the first message must be {"type": "auth", "token": KEY}')
-    return await services.authenticate(given)
+    return given, await services.authenticate(given)

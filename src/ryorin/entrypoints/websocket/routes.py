@@ -86,8 +86,9 @@ class StreamEndpoint:
                 self._admit(said.id, asked)
                 body = wire.decode_chat(bytes(said.request))
                 question, demand = wire.to_asked(body, self._services.default_model)
-                parts = self._services.queries.stream(question, connection.actor, demand)
-                asked[said.id] = self._live.begin(said.id, connection.actor, parts, connection.send)
+                actor = await connection.still()
+                parts = self._services.queries.stream(question, actor, demand)
+                asked[said.id] = self._live.begin(said.id, actor, parts, connection.send)
             case Cancel():
                 answer = asked.pop(said.id, None)
                 if answer is None:
@@ -97,7 +98,7 @@ class StreamEndpoint:
                 await connection.send(encode({"type": "cancelled", "id": said.id, "stream": answer.id}))
             case Resume():
                 self._admit(said.id, asked)
-                answer = self._live.find(said.stream, connection.actor)
+                answer = self._live.find(said.stream, await connection.still())
                 asked[said.id] = answer
                 await answer.hear(connection.send, said.after, said.id)
             case Ping():

@@ -14,7 +14,7 @@ from ryorin.contexts.knowledge.queries import (
 )
 from ryorin.contexts.knowledge.read.ports import CollectionKey, DocumentKey, DocumentReadModel
 from ryorin.contexts.knowledge.views import CollectionView, DocumentText, DocumentView, Page, TagCount, VersionView
-from ryorin.kernel.messages import Actor
+from ryorin.kernel.messages import Actor, resource_of
 
 
 class DocumentQueries:
@@ -24,7 +24,8 @@ class DocumentQueries:
         self._documents = documents
 
     async def list_collections(self, query: ListCollections, actor: Actor) -> tuple[CollectionView, ...]:
-        return await self._documents.collections(actor.org_id, actor.readers)
+        views = await self._documents.collections(actor.org_id, actor.readers)
+        return tuple(view for view in views if actor.may(query.scope, resource_of(view)))
 
     async def get_collection(self, query: GetCollection, actor: Actor) -> CollectionView:
         return await self._collection(actor, query.collection)

@@ -1,0 +1,1 @@
+"""OpenID Connect: tokens of an issuer, verified here with its public keys."""
