@@ -30,7 +30,8 @@ RULE_LIST = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for r
 ALERTS = {rule["alert"]: rule for rule in RULE_LIST if "alert" in rule}
 # of Prometheus itself and of its client library
 OTHERS = {"up", "process_resident_memory_bytes", "process_cpu_seconds_total"}
-COMMAND_LINE = typer.main.get_command(build_cli(Session(None, LOCAL_ADMINISTRATOR), lambda *_: None))
+NOTHING: Any = None
+COMMAND_LINE = typer.main.get_command(build_cli(Session(NOTHING, LOCAL_ADMINISTRATOR), NOTHING, (NOTHING, NOTHING)))
 # what Grafana puts in their place
 GRAFANA = {"$__rate_interval": "5m"}
 

@@ -20,6 +20,11 @@ SELECT current_setting('server_version') AS server,
        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector
 """
 
+ORDER = """
+SELECT transaction_id >= pg_snapshot_xmax(pg_current_snapshot()) AS ahead FROM events
+ORDER BY events.transaction_id DESC, events.position DESC LIMIT 1
+"""
+
 
 class Checks:
     """Database, disk, embeddings, bundled model and projections."""
@@ -33,6 +38,7 @@ class Checks:
         """All checks, the failing ones with a remedy."""
         return [
             await self._database(),
+            await self._order(),
             self._disk(),
             await self._embedding(),
             self._model(),
@@ -52,6 +58,21 @@ class Checks:
             )
         kind = "external" if self._settings.database_url else "embedded"
         return Check("database", True, f"PostgreSQL {row['server']} ({kind}), pgvector {row['vector']}" if row else "")
+
+    async def _order(self) -> Check:
+        """A log that was copied without its cluster's transaction ids would be read by nobody for a long time."""
+        try:
+            row = await self._base.pool.fetch_one(ORDER)
+        except Unavailable as error:
+            return Check("log", False, error.detail)
+        if row is not None and row["ahead"]:
+            return Check(
+                "log",
+                False,
+                "events have transaction ids that this PostgreSQL has not reached: they were restored by pg_dump",
+                "restore a physical backup (`ryorin restore`, pg_basebackup); see docs/en/backup.md",
+            )
+        return Check("log", True, "in the order of this PostgreSQL's transactions")
 
     def _disk(self) -> Check:
         free = shutil.disk_usage(self._settings.data_dir).free

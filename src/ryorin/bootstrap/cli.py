@@ -5,19 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from ryorin.adapters.otel.logs import configure_logging
 from ryorin.bootstrap.app import Role, open_app
+from ryorin.bootstrap.backups import back_up, restore
 from ryorin.bootstrap.serve import parse_roles, serve
 from ryorin.bootstrap.settings import Settings
 from ryorin.contexts.identity.module import LOCAL_ADMINISTRATOR
 from ryorin.entrypoints.cli.main import build_cli, run
 from ryorin.entrypoints.cli.session import Session
 from ryorin.entrypoints.problems import MISTAKE
-from ryorin.entrypoints.services import Services
+from ryorin.entrypoints.services import BackupReport, Services
 
 
 def _settings(**overrides: Any) -> Settings:
@@ -43,9 +45,18 @@ def _serve(host: str | None, port: int | None, roles: str) -> None:
     serve(_settings(host=host, port=port), parse_roles(roles))
 
 
+def _back_up(folder: Path) -> BackupReport:
+    return back_up(_settings(), folder)
+
+
+def _restore(folder: Path) -> BackupReport:
+    return restore(_settings(), folder)
+
+
 def main() -> None:
     """Run `ryorin`; a mistake in the arguments is one line and exit code 2."""
-    run(build_cli(Session(_open_services, LOCAL_ADMINISTRATOR), _serve))
+    session = Session(_open_services, LOCAL_ADMINISTRATOR)
+    run(build_cli(session, _serve, (_back_up, _restore)))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ STATUS: Mapping[str, int] = {
     "conversation_not_found": 404,
     "gate_not_better": 409,
     "lease_lost": 503,
+    "backup_damaged": 422,
     "deadline_exceeded": 504,
 }
 MISTAKE, FAILURE = 2, 1

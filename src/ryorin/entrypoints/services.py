@@ -65,6 +65,18 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupReport:
+    """What was backed up or restored: the log up to a position, files beside the database, bytes in all."""
+
+    folder: str
+    position: str
+    events: int
+    files: int
+    size_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """What the composition root hands to every entrypoint."""
 

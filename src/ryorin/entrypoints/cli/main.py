@@ -13,6 +13,7 @@ from typer.exceptions import Abort, TyperException
 
 from ryorin.contexts.answers.commands import WarmAnswers
 from ryorin.entrypoints.cli import (
+    backups,
     cache,
     collections,
     commands_of_commands,
@@ -37,8 +38,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdou
 Collection = Annotated[str, typer.Option("--collection", "-c", help="The collection's name.")]
 
 
-def build_cli(session: Session, serve: Serve) -> typer.Typer:
-    """The program on a session; `serve` runs a server until it is stopped."""
+def build_cli(session: Session, serve: Serve, keeping: tuple[backups.Work, backups.Work]) -> typer.Typer:
+    """The program on a session; `serve` runs a server until it is stopped, `keeping` backs up and restores."""
     cli = typer.Typer(
         name="ryorin",
         help="A self-hosted server for LLM applications whose answers follow the documents.",
@@ -56,6 +57,7 @@ def build_cli(session: Session, serve: Serve) -> typer.Typer:
     cli.add_typer(projections.build(session), name="projections")
     cli.add_typer(cache.build(session), name="cache")
     cli.add_typer(keys.build(session), name="keys")
+    backups.add(cli, session, *keeping)
     people.add(cli, session)
     gateway.add(cli, session)
     cli.add_typer(experts.build(session), name="experts")
