@@ -42,7 +42,7 @@ from ryorin.bootstrap.wiring.conversations import Remembering, build_conversatio
 from ryorin.bootstrap.wiring.embedding import build_engines
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
-from ryorin.bootstrap.wiring.identity import token_verifier
+from ryorin.bootstrap.wiring.identity import authenticator
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
 from ryorin.bootstrap.wiring.prompts import remembered_prompts
 from ryorin.bootstrap.wiring.queues import work_queue
@@ -204,12 +204,7 @@ async def _assemble(
         queries=buses[0],
         positions=base.positions,
         telemetry=base.telemetry,
-        authenticate=identity.Authenticator(
-            keys,
-            base.clock,
-            local=identity.is_loopback(settings.host),
-            tokens=token_verifier(settings.oidc, client),
-        ),
+        authenticate=authenticator(settings, base, keys, client, stack),
         upload=_uploader(settings, blobs),
         keep_examples=routing.keep_examples,
         keeper=remembering.keeper,

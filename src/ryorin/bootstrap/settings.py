@@ -77,6 +77,18 @@ class OidcSettings(BaseModel):
     leeway_seconds: float = Field(default=30, ge=0, le=300)
 
 
+class LimitSettings(BaseModel):
+    """How many requests each key, and all of an organisation, may send in a minute, and how many at once (a minute's
+    where it is not said); unset: as many as they like."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key_per_minute: float | None = Field(default=None, gt=0)
+    key_burst: int | None = Field(default=None, ge=1)
+    organisation_per_minute: float | None = Field(default=None, gt=0)
+    organisation_burst: int | None = Field(default=None, ge=1)
+
+
 class LangfuseSettings(BaseModel):
     """A Langfuse that traces are sent to, beside the collector of OTEL_EXPORTER_OTLP_ENDPOINT."""
 
@@ -249,6 +261,7 @@ class Settings(BaseSettings):
     objects: ObjectSettings = ObjectSettings()
     langfuse: LangfuseSettings = LangfuseSettings()
     oidc: OidcSettings = OidcSettings()
+    limits: LimitSettings = LimitSettings()
     cache: CacheSettings = CacheSettings()
     worker: WorkerSettings = WorkerSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()

@@ -20,9 +20,11 @@ class NotedArrivals:
         arrival = arrived()
 
         async def told(message: Message) -> None:
-            if message["type"] == "http.response.start" and arrival.waited is not None:
-                timing = b"wait;dur=%.3f" % (arrival.waited * 1000)
-                message = {**message, "headers": [*message.get("headers", ()), (b"server-timing", timing)]}
+            if message["type"] == "http.response.start" and (arrival.waited is not None or arrival.remarks):
+                more = [(name.encode(), text.encode("latin-1", "replace")) for name, text in arrival.remarks.items()]
+                if arrival.waited is not None:
+                    more.append((b"server-timing", b"wait;dur=%.3f" % (arrival.waited * 1000)))
+                message = {**message, "headers": [*message.get("headers", ()), *more]}
             await send(message)
 
         await self._app(scope, receive, told)

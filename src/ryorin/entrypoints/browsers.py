@@ -21,7 +21,16 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # asked by load balancers and Prometheus, under any name
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 # what pages of allowed origins may read
-EXPOSED = ("x-ryorin-position", "x-ryorin-cache", "age", "location", "server-timing", "retry-after")
+EXPOSED = (
+    "x-ryorin-position",
+    "x-ryorin-cache",
+    "age",
+    "location",
+    "server-timing",
+    "retry-after",
+    "ratelimit",
+    "ratelimit-policy",
+)
 # OWASP's "REST Security Cheat Sheet", 2023; a proxy that ends TLS says strict-transport-security
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),

@@ -8,6 +8,7 @@ from time import perf_counter
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ryorin.entrypoints.problems import LEFT
 from ryorin.kernel.ports import Telemetry
 
 # asked every few seconds by those who watch over the server
@@ -15,8 +16,6 @@ QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 # any client may invent others, and each would be a series of its own
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SERVER_ERRORS = 500
-# of a client that left before there was a response (nginx)
-LEFT = 499
 
 
 class ObservedRequests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from ryorin.kernel.errors import RyorinError
@@ -41,15 +42,26 @@ STATUS: Mapping[str, int] = {
     "gate_not_better": 409,
     "lease_lost": 503,
     "backup_damaged": 422,
+    "rate_limited": 429,
     "deadline_exceeded": 504,
 }
 MISTAKE, FAILURE = 2, 1
 SERVER_ERROR = 500
+# of a client that left before there was a response (nginx)
+LEFT = 499
 
 
 def status_of(error: RyorinError) -> int:
     """The HTTP status of an error."""
     return STATUS.get(error.code, SERVER_ERROR)
+
+
+def retry_after_of(error: RyorinError) -> str | None:
+    """The header `Retry-After` of an error (seconds); None where trying again is of no use or nobody knows when."""
+    seconds = getattr(error, "retry_after", None)
+    if seconds is not None:
+        return str(max(1, math.ceil(seconds)))
+    return "1" if status_of(error) in (503, 504) else None
 
 
 def exit_code_of(error: RyorinError) -> int:

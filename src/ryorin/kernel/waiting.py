@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 
 @dataclass(slots=True)
 class Arrival:
-    """When a request came, and how long it waited until its first handler ran (seconds); None: none ran yet."""
+    """When a request came, and how long it waited until its first handler ran (seconds); None: none ran yet.
+
+    `remarks` are told with the response, by name.
+    """
 
     at: float
     waited: float | None = None
+    remarks: dict[str, str] = field(default_factory=dict)
 
 
 _current: ContextVar[Arrival | None] = ContextVar("ryorin_arrival", default=None)
@@ -32,3 +36,10 @@ def begun(now: float) -> float | None:
         return None
     arrival.waited = now - arrival.at
     return arrival.waited
+
+
+def remark(name: str, text: str) -> None:
+    """Have something told with the response to the request that is worked on; nothing where none came."""
+    arrival = _current.get()
+    if arrival is not None:
+        arrival.remarks[name] = text

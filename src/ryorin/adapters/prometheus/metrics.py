@@ -16,6 +16,7 @@ COUNTERS = {
     "ryorin_cache_requests_total": ("Answers by the layer they came from", ("layer",)),
     "ryorin_cache_failures_total": ("Times that a layer could not be used", ("operation",)),
     "ryorin_cache_revalidations_failed_total": ("Stale answers that could not be made anew", ("code",)),
+    "ryorin_limits_unshared_total": ("Requests that a process had to count alone", ()),
     "ryorin_breakers_unshared_total": ("Changes of circuit breakers that other processes were not told", ()),
     "ryorin_vector_feed_errors_total": ("Batches that a vector store did not take", ("store",)),
     "ryorin_model_calls_total": ("Calls of models by how they ended", ("deployment", "outcome")),

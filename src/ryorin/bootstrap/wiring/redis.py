@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from ryorin.adapters.local.rate_limits import LocalRateLimiter
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.contexts.answers.module import SharedAnswers
+from ryorin.contexts.identity.module import RateLimiter
 from ryorin.kernel.breaker import CircuitBreaker
 from ryorin.kernel.errors import InvalidInput
 from ryorin.processes.model_directory import Breakers
@@ -46,6 +48,23 @@ def shared_breakers(settings: Settings, base: Foundation, stack: AsyncExitStack)
         raise InvalidInput(f"RYORIN_REDIS__URL: {error}") from error
     stack.push_async_callback(shared.close)
     return shared.breaker
+
+
+def rate_limiter(settings: Settings, base: Foundation, stack: AsyncExitStack) -> RateLimiter:
+    """Who counts requests: all server processes together, where Redis is."""
+    if settings.redis.url is None:
+        return LocalRateLimiter()
+    _installed()
+    from ryorin.adapters.redis.rate_limits import RedisRateLimiter  # noqa: PLC0415 - an optional dependency
+
+    breaker = CircuitBreaker(base.clock, pause_seconds=SHARED_PAUSE_SECONDS)
+    url = settings.redis.url.get_secret_value()
+    try:
+        shared = RedisRateLimiter(url, settings.redis.timeout, breaker, LocalRateLimiter(), base.telemetry)
+    except ValueError as error:
+        raise InvalidInput(f"RYORIN_REDIS__URL: {error}") from error
+    stack.push_async_callback(shared.close)
+    return shared
 
 
 def _installed() -> None:

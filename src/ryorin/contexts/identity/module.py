@@ -13,6 +13,7 @@ from ryorin.contexts.identity.read.authentication import (
     check_exposure,
     is_loopback,
 )
+from ryorin.contexts.identity.read.limited import LimitedAuthenticator, RateLimiter
 from ryorin.contexts.identity.read.ports import KeyDirectory, TokenVerifier, VerifiedToken
 from ryorin.contexts.identity.read.projections import KeysProjection
 from ryorin.contexts.identity.write.handlers import (
@@ -32,7 +33,10 @@ from ryorin.kernel.ports import Clock
 __all__ = [
     "LOCAL_ADMINISTRATOR",
     "Authenticator",
+    "KeyDirectory",
     "KeysProjection",
+    "LimitedAuthenticator",
+    "RateLimiter",
     "TokenVerifier",
     "VerifiedToken",
     "check_exposure",

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from cachebox import LRUCache
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -23,7 +23,7 @@ from ryorin.contexts.answers.tools import pieces_of
 from ryorin.contexts.knowledge.queries import EmbedTexts, RerankTexts
 from ryorin.entrypoints.openai import render, responses, wire
 from ryorin.entrypoints.openai.vector_stores import vector_store_routes
-from ryorin.entrypoints.problems import status_of
+from ryorin.entrypoints.problems import LEFT, retry_after_of, status_of
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.consistency import Consistency
@@ -187,8 +187,12 @@ def _guarded(
         try:
             return await handler(request)
         except RyorinError as failure:
-            status = status_of(failure)
-            return Response(render.encode(render.error(status, failure)), status_code=status, media_type=JSON)
+            status, pause = status_of(failure), retry_after_of(failure)
+            headers = {"retry-after": pause} if pause is not None else None
+            return Response(render.encode(render.error(status, failure)), status, headers, media_type=JSON)
+        except ClientDisconnect:
+            # it left while it was sending: nobody is there to be told
+            return Response(status_code=LEFT)
 
     return guarded
 

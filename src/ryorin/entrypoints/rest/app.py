@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache as once
 from typing import Any
 
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 import ryorin
-from ryorin.entrypoints.problems import SERVER_ERROR, problem, status_of
+from ryorin.entrypoints.problems import SERVER_ERROR, problem, retry_after_of, status_of
 from ryorin.entrypoints.rest import (
     administration,
     answers,
@@ -88,17 +88,21 @@ def build_api(
     return app
 
 
-def _respond(status: int, code: str, detail: str, **more: object) -> JSONResponse:
-    headers = {"Retry-After": "1"} if status in (503, 504) else None
-    if status == 401:  # noqa: PLR2004
-        headers = {"WWW-Authenticate": "Bearer"}
+def _respond(
+    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, **more: object
+) -> JSONResponse:
     body = problem(status, code, detail, **more)
     return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RyorinError)
-    return _respond(status_of(error), error.code, error.detail)
+    status, pause, headers = status_of(error), retry_after_of(error), dict[str, str]()
+    if pause is not None:
+        headers["Retry-After"] = pause
+    if status == 401:  # noqa: PLR2004
+        headers["WWW-Authenticate"] = "Bearer"
+    return _respond(status, error.code, error.detail, headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
