@@ -112,6 +112,7 @@ RULES: dict[str, int] = {
     "GET /api/v1/projections": ADMIN,
     "POST /api/v1/projections/{projection}/rebuild": ADMIN,
     # who may do what
+    "GET /api/v1/audit": ADMIN,
     "GET /api/v1/organisation": VIEWER,
     "GET /api/v1/keys": ADMIN,
     "POST /api/v1/keys": ADMIN,

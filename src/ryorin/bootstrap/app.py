@@ -18,6 +18,7 @@ from ryorin.adapters.local.blobs import LocalBlobStore
 from ryorin.adapters.openai_http.chat import model_session
 from ryorin.adapters.parsers.formats import ParserLimits
 from ryorin.adapters.parsers.parser import SandboxedParser
+from ryorin.adapters.postgres.audit import PostgresAuditLog
 from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.chunk_store import PostgresChunkStore, PostgresEmbeddingStore
 from ryorin.adapters.postgres.committed_changes import PostgresCommittedChanges
@@ -267,7 +268,7 @@ def _command_executor(
 
 
 def _operations(base: Foundation, projections: Projections) -> operations.Ports:
-    return operations.Ports(base.log, projections.runners, lambda: statuses(base.pool))
+    return operations.Ports(base.log, projections.runners, lambda: statuses(base.pool), PostgresAuditLog(base.pool))
 
 
 def _query_bus(

@@ -17,7 +17,8 @@ class NotedArrivals:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        arrival = arrived()
+        client = scope.get("client")
+        arrival = arrived(client[0] if client else "")
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start" and (arrival.waited is not None or arrival.remarks):

@@ -15,7 +15,7 @@ from ryorin.kernel.execution import CommandExecutor, described
 from ryorin.kernel.messages import Actor, Command, CommandId, Query, Scope
 from ryorin.kernel.ports import Attributes, CommandLog, Ids, ReadPositions, Telemetry
 from ryorin.kernel.storable import check_storable
-from ryorin.kernel.waiting import begun
+from ryorin.kernel.waiting import begun, source
 
 R = TypeVar("R")
 Step = Callable[[Envelope], Awaitable["Receipt"]]
@@ -91,6 +91,7 @@ class CommandBus:
             actor=actor,
             idempotency_key=idempotency_key,
             correlation_id=correlation_id or str(command_id),
+            source=source(),
         )
         return await self._send(envelope)
 

@@ -32,7 +32,7 @@ class CommandState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A command on its way: identity, actor, idempotency key and trace."""
+    """A command on its way: identity, actor, idempotency key, trace, and the address it came from."""
 
     id: CommandId
     command: Command
@@ -40,6 +40,7 @@ class Envelope:
     idempotency_key: str | None = None
     correlation_id: str = ""
     traceparent: str | None = None
+    source: str = ""
 
     @property
     def body_hash(self) -> str:

@@ -65,12 +65,13 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class EventMetadata:
-    """Who caused an event, through which command, within which conversation and trace."""
+    """Who caused an event, through which command, within which conversation and trace, from which address."""
 
     principal_id: str
     causation_id: str
     correlation_id: str
     traceparent: str | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

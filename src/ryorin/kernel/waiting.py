@@ -15,6 +15,7 @@ class Arrival:
     """
 
     at: float
+    source: str = ""
     waited: float | None = None
     remarks: dict[str, str] = field(default_factory=dict)
 
@@ -22,9 +23,9 @@ class Arrival:
 _current: ContextVar[Arrival | None] = ContextVar("ryorin_arrival", default=None)
 
 
-def arrived() -> Arrival:
-    """A request came just now; what is done in this context is done for it."""
-    arrival = Arrival(perf_counter())
+def arrived(source: str = "") -> Arrival:
+    """A request came just now, from an address; what is done in this context is done for it."""
+    arrival = Arrival(perf_counter(), source)
     _current.set(arrival)
     return arrival
 
@@ -43,3 +44,9 @@ def remark(name: str, text: str) -> None:
     arrival = _current.get()
     if arrival is not None:
         arrival.remarks[name] = text
+
+
+def source() -> str:
+    """Where the request that is worked on came from; "" where none came."""
+    arrival = _current.get()
+    return arrival.source if arrival is not None else ""

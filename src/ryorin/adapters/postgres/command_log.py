@@ -80,7 +80,7 @@ class PostgresCommandLog:
             "idempotency_key": envelope.idempotency_key,
             "correlation_id": envelope.correlation_id,
             "traceparent": envelope.traceparent,
-            "actor": Jsonb(_actor_json(envelope.actor)),
+            "actor": Jsonb({**_actor_json(envelope.actor), "source": envelope.source}),
             "queue": envelope.command.queue,
             "state": state.value,
             "lease_owner": self._owner.name,
@@ -245,6 +245,7 @@ class PostgresCommandLog:
             idempotency_key=row["idempotency_key"],
             correlation_id=row["correlation_id"],
             traceparent=row["traceparent"],
+            source=actor.get("source", ""),
         )
         return CommandRecord(
             envelope=envelope,

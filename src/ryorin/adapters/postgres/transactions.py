@@ -31,6 +31,7 @@ class PostgresTransaction:
             causation_id=str(envelope.id),
             correlation_id=envelope.correlation_id,
             traceparent=envelope.traceparent,
+            source=envelope.source,
         )
         self._seen = BEGINNING
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ryorin.contexts.operations import commands, queries
 from ryorin.contexts.operations.commands import DiscardCommand, OperationDone, RebuildProjection, RetryCommand
-from ryorin.contexts.operations.queries import CommandView, GetCommand, ListCommands, ListProjections, ListTogether
+from ryorin.contexts.operations.queries import (
+    AuditEntry,
+    CommandView,
+    GetCommand,
+    ListCommands,
+    ListProjections,
+    ListTogether,
+    ReadAuditLog,
+)
 from ryorin.kernel.codec import from_json, to_json
 from ryorin.kernel.commands import CommandFilter, CommandRecord, CommandState
 from ryorin.kernel.errors import Conflict, InvalidInput, NotFound
@@ -20,6 +28,12 @@ from ryorin.kernel.projection import ProjectionRunner, ProjectionStatus
 ENDED_BADLY = (CommandState.FAILED, CommandState.DEAD, CommandState.CANCELLED)
 
 
+class AuditLog(Protocol):
+    """The event log, as people who have to answer for it read it."""
+
+    async def read(self, org_id: OrgId, query: ReadAuditLog) -> Sequence[AuditEntry]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """What operations look at; `runners` are the projections by name."""
@@ -27,6 +41,7 @@ class Ports:
     log: CommandLog
     runners: Mapping[str, ProjectionRunner[Any]]
     statuses: Callable[[], Awaitable[Sequence[ProjectionStatus]]]
+    audit: AuditLog
 
 
 def view(record: CommandRecord) -> CommandView:
@@ -139,7 +154,11 @@ def query_handlers(ports: Ports) -> Mapping[type[Query[Any]], Callable[[Any, Act
     async def list_projections(query: ListProjections, actor: Actor) -> tuple[ProjectionStatus, ...]:
         return tuple(await ports.statuses())
 
+    async def read_audit_log(query: ReadAuditLog, actor: Actor) -> tuple[AuditEntry, ...]:
+        return tuple(await ports.audit.read(actor.org_id, query))
+
     return {
+        queries.ReadAuditLog: read_audit_log,
         queries.ListCommands: list_commands,
         queries.GetCommand: get_command,
         queries.ListTogether: list_together,

@@ -11,6 +11,7 @@ from uuid import UUID
 from ryorin.kernel.codec import JSON
 from ryorin.kernel.commands import CommandState
 from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.events import BEGINNING, LogPosition
 from ryorin.kernel.messages import Query, Scope
 from ryorin.kernel.projection import ProjectionStatus
 
@@ -83,6 +84,47 @@ class ListTogether(Query[tuple[CommandView, ...]]):
     scope: ClassVar[Scope] = Scope.KNOWLEDGE_READ
 
     correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One thing that was changed: what and on which stream, by whom, through which command, from which address."""
+
+    position: str
+    at: datetime
+    what: str
+    on: str
+    version: int
+    who: str
+    command: str
+    correlation: str
+    source: str
+    details: Mapping[str, JSON]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAuditLog(Query[tuple[AuditEntry, ...]]):
+    """What was changed, in the order of the log? `after` is the position that ended the page before.
+
+    `who` and `what` are names or their beginnings (`user:alice`, `identity.`).
+    """
+
+    name: ClassVar[str] = "operations.read_audit_log"
+    scope: ClassVar[Scope] = Scope.ADMIN
+
+    after: LogPosition = BEGINNING
+    since: datetime | None = None
+    until: datetime | None = None
+    who: str = ""
+    what: str = ""
+    limit: int = 500
+
+    def validate(self) -> None:
+        if not 1 <= self.limit <= MAX_LIMIT:
+            raise InvalidInput(f"limit is {self.limit}; it must be 1-{MAX_LIMIT}")
+        for name, at in (("since", self.since), ("until", self.until)):
+            if at is not None and at.tzinfo is None:
+                raise InvalidInput(f"{name} needs a time zone, such as 2026-11-22T09:00:00Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

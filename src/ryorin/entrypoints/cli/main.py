@@ -13,6 +13,7 @@ from typer.exceptions import Abort, TyperException
 
 from ryorin.contexts.answers.commands import WarmAnswers
 from ryorin.entrypoints.cli import (
+    audit,
     backups,
     cache,
     collections,
@@ -57,6 +58,7 @@ def build_cli(session: Session, serve: Serve, keeping: tuple[backups.Work, backu
     cli.add_typer(projections.build(session), name="projections")
     cli.add_typer(cache.build(session), name="cache")
     cli.add_typer(keys.build(session), name="keys")
+    audit.add(cli, session)
     backups.add(cli, session, *keeping)
     people.add(cli, session)
     gateway.add(cli, session)

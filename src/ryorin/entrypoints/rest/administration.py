@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from ryorin.contexts.identity.commands import (
     CreateApiKey,
@@ -21,11 +24,12 @@ from ryorin.contexts.identity.commands import (
 from ryorin.contexts.identity.queries import GetOrganisation, ListApiKeys, ListRoles, WhoAmI
 from ryorin.contexts.identity.secrets import new_key
 from ryorin.contexts.operations.commands import RebuildProjection
-from ryorin.contexts.operations.queries import ListProjections
+from ryorin.contexts.operations.queries import AuditEntry, ListProjections, ReadAuditLog
 from ryorin.entrypoints.rest.commands import command_response
-from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
+from ryorin.entrypoints.rest.context import Caller, CallerNeeded, DemandNeeded, IdempotencyKey
 from ryorin.entrypoints.rest.schemas import CommandState, CreatedKey, KeyBody, RoleBody, RotationBody, UserBody, Written
 from ryorin.kernel.codec import to_json
+from ryorin.kernel.events import BEGINNING, LogPosition
 
 router = APIRouter(prefix="/api/v1", tags=["administration"])
 
@@ -58,6 +62,34 @@ async def get_organisation(caller: CallerNeeded, demand: DemandNeeded) -> Any:
 
 
 UserName = Annotated[str, Path(examples=["crawler"])]
+
+
+@router.get("/audit", response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}})
+async def audit_log(
+    caller: CallerNeeded,
+    since: Annotated[datetime | None, Query(description="The first moment, with a time zone")] = None,
+    until: Annotated[datetime | None, Query(description="The moment after the last")] = None,
+    who: Annotated[str, Query(description="A principal, or how it begins: `user:alice`, `key:`")] = "",
+    what: Annotated[str, Query(description="An event, or how it begins: `identity.`")] = "",
+    after: Annotated[str | None, Query(description="Go on behind this position")] = None,
+) -> StreamingResponse:
+    """Who changed what, when, from where: the event log, a JSON object a line, oldest first."""
+    question = ReadAuditLog(
+        after=LogPosition.parse(after) if after else BEGINNING, since=since, until=until, who=who, what=what
+    )
+    # the first page before anything is sent, so that a refusal can still be told
+    first = await caller.services.queries.ask(question, caller.actor)
+    return StreamingResponse(_audit_lines(caller, question, first), media_type="application/x-ndjson")
+
+
+async def _audit_lines(caller: Caller, question: ReadAuditLog, page: Sequence[AuditEntry]) -> AsyncIterator[bytes]:
+    while page:
+        for entry in page:
+            yield json.dumps(to_json(entry), ensure_ascii=False).encode() + b"\n"
+        if len(page) < question.limit:
+            return
+        question = replace(question, after=LogPosition.parse(page[-1].position))
+        page = await caller.services.queries.ask(question, caller.actor)
 
 
 @router.get("/me")
