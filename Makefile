@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 BASE_PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run check test lock openapi dashboards audit secrets sbom clean
+.PHONY: help setup demo run check test lock openapi dashboards runtime-lock audit secrets sbom clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -50,6 +50,9 @@ dashboards: setup  ## write deploy/grafana anew
 
 lock: setup  ## lock dependencies anew
 	scripts/lock.sh $(PY)
+
+runtime-lock: setup  ## write deploy/requirements.lock anew: what the image holds
+	$(PY) scripts/runtime_lock.py
 
 audit: setup secrets  ## known holes in what is locked (pip-audit), and secrets in what is tracked
 	$(PY) scripts/audit.py

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import httpx
 
@@ -35,6 +36,8 @@ class ServerProcess:
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self.base_url = ""
+        # where its log goes
+        self.stderr: IO[bytes] | IO[str] = sys.stderr
 
     def start(self, wait: bool = True) -> None:
         """Start on a free port; with `wait`, return when it answers."""
@@ -45,7 +48,7 @@ class ServerProcess:
         arguments = [sys.executable, "-m", self._module, "serve", "--port", str(port)]
         arguments += ["--roles", self._roles] if self._roles else []
         self._process = subprocess.Popen(
-            arguments, env={**environment, **self._environment}, start_new_session=True, stderr=sys.stderr
+            arguments, env={**environment, **self._environment}, start_new_session=True, stderr=self.stderr
         )
         self.base_url = f"http://127.0.0.1:{port}"
         if wait:

@@ -28,3 +28,4 @@ compile() {
   compile --no-deps "$work/model.in"
 } >"$work/lock"
 mv "$work/lock" requirements.lock
+"$python" scripts/runtime_lock.py

@@ -78,7 +78,9 @@ class LiteLlmChatModel:
         if isinstance(error, (litellm.AuthenticationError, litellm.PermissionDeniedError, litellm.NotFoundError)):
             return ModelMisconfigured(f"{said}; check its secret and its name")
         if isinstance(error, (litellm.BadRequestError, litellm.UnprocessableEntityError)):
-            return ModelRejected(f"{said}: {str(error)[:300]}")
+            key, told = self._api_key(), str(error)
+            # some providers quote the key that they refuse
+            return ModelRejected(f"{said}: {(told.replace(key, '[key]') if key else told)[:300]}")
         return ModelUnavailable(said)
 
     def _arguments(self, request: ChatRequest) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class OpenAIHttpChatModel:
         async with self._session.post(
             self._url, data=body, headers=headers, allow_redirects=False, proxy=self._proxy
         ) as response:
-            await self._check(response)
+            await self._check(response, key)
             left = remaining_limits(response.headers)
             if _is_whole(response):
                 yield replace(_whole(await response.read()), remaining=left)
@@ -132,10 +132,12 @@ class OpenAIHttpChatModel:
             **{name: value for name, value in optional.items() if value is not None},
         }
 
-    async def _check(self, response: ClientResponse) -> None:
+    async def _check(self, response: ClientResponse, key: str | None) -> None:
         if 200 <= response.status < 300:  # noqa: PLR2004
             return
-        detail = (await response.read()).decode("utf-8", "replace")[:300]
+        said = (await response.read()).decode("utf-8", "replace")
+        # some quote the key that they refuse
+        detail = (said.replace(key, "[key]") if key else said)[:300]
         status = response.status
         if status in (401, 403):
             raise ModelMisconfigured(f"model {self._alias!r} refuses our credential (HTTP {status}); check its api_key")

