@@ -40,6 +40,7 @@ PROMISED = {
     "retrieval_total": {"cold_p50_ms", "cold_p99_ms", "warm_p50_ms", "warm_p99_ms", "ja_expanded_over_alone_low"},
     "gate": {"banking77_accuracy", "clinc150_accuracy", "clinc150_oos_auroc", "gate_p50_ms"},
     "sockets": {"connections", "dropped", "server_rss_mb", "kib_per_connection", "inter_token_p95_ms"},
+    "load": {"rps", "errors", "p50_ms", "p95_ms", "p99_ms", "cache_hit_share", "records_per_hour"},
     "parallel": {"total_p50_ms", "over_slowest_p50_ms", "hanging_over_deadline_p95_ms"},
     "freshness_cost": {"invalidation_s", "invalidated", "reads_p99_ratio"},
     "freshness": {"stale_hits", "hits", "kept_of_oracle", "kept_of_ttl_3600"},
