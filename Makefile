@@ -32,7 +32,7 @@ check: setup audit  ## the fast half: lint, types, import rules, audits, unit te
 	PYTHONPATH=src $(VENV)/bin/lint-imports
 	$(PY) -m pytest tests/unit tests/architecture
 
-test: setup secrets  ## everything
+test: setup  ## everything
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy

@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
@@ -38,11 +39,9 @@ def closure(wanted: list[str]) -> set[str]:
         found.add(name)
         if name in ALONE or (known and not extras):
             continue
-        try:
+        # one for another platform or an older Python is not installed here, and needs nothing that others do not
+        with suppress(PackageNotFoundError):
             left += [(one, name) for one in requires(name) or () if _holds(one, extras)]
-        except PackageNotFoundError:
-            # for another platform
-            found.discard(name)
     return found
 
 
