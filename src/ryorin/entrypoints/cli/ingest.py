@@ -98,10 +98,15 @@ class FolderIngest:
     async def watch(self) -> AsyncGenerator[Report, None]:
         """A report now and after each change of the folder, until cancelled."""
         yield await self.once()
-        changed, stop = asyncio.Event(), asyncio.Event()
+        ready, changed, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
         # in a task of its own: on its way through the watcher's task group a cancellation can be lost
-        noticing = asyncio.create_task(self._notice(changed, stop))
+        noticing = asyncio.create_task(self._notice(ready, changed, stop))
         try:
+            await ready.wait()
+            # what was changed before anybody watched would not be noticed ever
+            missed = await self.once()
+            if missed.added or missed.changed or missed.removed:
+                yield missed
             while True:
                 await changed.wait()
                 changed.clear()
@@ -114,14 +119,22 @@ class FolderIngest:
             stop.set()
             await asyncio.gather(noticing, return_exceptions=True)
 
-    async def _notice(self, changed: asyncio.Event, stop: asyncio.Event) -> None:
-        """Tell of changes until told to stop, which is noticed within LOOK_MS."""
+    async def _notice(self, ready: asyncio.Event, changed: asyncio.Event, stop: asyncio.Event) -> None:
+        """Tell that it watches, and of changes until told to stop, which is noticed within LOOK_MS."""
         try:
-            async for _ in awatch(
-                self._target.root, debounce=DEBOUNCE_MS, recursive=True, rust_timeout=LOOK_MS, stop_event=stop
+            async for changes in awatch(
+                self._target.root,
+                debounce=DEBOUNCE_MS,
+                recursive=True,
+                rust_timeout=LOOK_MS,
+                yield_on_timeout=True,
+                stop_event=stop,
             ):
-                changed.set()
+                ready.set()
+                if changes:
+                    changed.set()
         finally:
+            ready.set()
             changed.set()
 
     async def _files(self) -> list[LocalFile]:
