@@ -2,9 +2,9 @@
 
 Two HTTP processes that answer, one of workers and projections. Reads come at a fixed rate whether or not those before
 were answered, each counted from when it was due: most are questions to a collection, asked as often as Zipf's law has
-it (s = 1.1); the others are searches, documents, lists, and questions nobody asked before. Records come as documents of
-a line into a collection of their own, each with an idempotency key; once a second one of the documents that are asked
-about is changed instead, which ends the answers made from it.
+it (s = 1.1); the others are searches, documents, lists, and questions nobody asked before. Records come a hundred at a
+time, as documents of a line into a collection of their own, each batch with an idempotency key; beside them one of the
+documents that are asked about is changed every second, which ends the answers made from it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,8 +40,8 @@ ZIPF = 1.1
 HTTP_PROCESSES = 2
 CONNECTIONS = 64
 RECORDS_PER_HOUR = 100_000
-# which record is a change of what is asked about
-EDIT_EVERY = 28
+BATCH = 100
+EDITS_PER_SECOND = 1.0
 # of the reads: what share is what
 SHARES = {"question": 0.90, "search": 0.04, "document": 0.03, "list": 0.02, "new": 0.01}
 
@@ -63,6 +64,7 @@ class Seen:
     layers: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     records: int = 0
+    edits: int = 0
     record_ms: list[float] = field(default_factory=list)
 
 
@@ -176,31 +178,50 @@ async def _one(connection: Connection, when: float, kind: str, request: bytes, s
 
 
 async def write_all(url: str, corpus: Corpus, load: Load, seen: Seen) -> None:
-    """Records at their rate, each put once and looked after until it is accepted."""
+    """Batches of records and single edits at their rates, each sent once and looked after until it is accepted."""
     limits = httpx.Limits(max_connections=8)
+    seconds, names = load.warm + load.seconds, list(corpus.documents)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as client, asyncio.TaskGroup() as tasks:
-        started = time.perf_counter()
-        for number in range(int(load.records_per_second * (load.warm + load.seconds))):
-            when = started + number / load.records_per_second
+
+        async def batch(number: int, when: float) -> None:
+            lines = (json.dumps(_record(number * BATCH + place)) for place in range(BATCH))
+            path = f"/api/v1/collections/{RECORDS}/documents"
+            await _write(client, "POST", path, "\n".join(lines), f"batch-{number}", when, seen)
+            seen.records += BATCH
+
+        async def edit(number: int, when: float) -> None:
+            name = names[number % len(names)]
+            path = f"/api/v1/collections/{COLLECTION}/documents/{quote(name)}"
+            content = f"{corpus.documents[name]}\nEdition {number}.\n"
+            await _write(client, "PUT", path, content, f"edit-{number}", when, seen)
+            seen.edits += 1
+
+        tasks.create_task(_paced(load.records_per_second / BATCH, seconds, batch))
+        tasks.create_task(_paced(EDITS_PER_SECOND, seconds, edit))
+
+
+async def _paced(per_second: float, seconds: float, send: Callable[[int, float], Coroutine[None, None, None]]) -> None:
+    started = time.perf_counter()
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(math.ceil(per_second * seconds)):
+            when = started + number / per_second
             if (wait := when - time.perf_counter()) > 0:
                 await asyncio.sleep(wait)
-            tasks.create_task(_write(client, corpus, number, when, seen))
+            tasks.create_task(send(number, when))
 
 
-async def _write(client: httpx.AsyncClient, corpus: Corpus, number: int, when: float, seen: Seen) -> None:
-    if number % EDIT_EVERY:
-        path = f"/api/v1/collections/{RECORDS}/documents/record-{number}.txt"
-        content = f"Record {number}: customer {number % 977} ordered {number % 13} of article {number % 331}."
-    else:
-        name = list(corpus.documents)[number // EDIT_EVERY % len(corpus.documents)]
-        path = f"/api/v1/collections/{COLLECTION}/documents/{quote(name)}"
-        content = f"{corpus.documents[name]}\nEdition {number}.\n"
-    response = await client.put(path, content=content.encode(), headers={"idempotency-key": f"record-{number}"})
-    if response.status_code in (200, 202):
-        seen.records += 1
-        seen.record_ms.append((time.perf_counter() - when) * 1000)
-    else:
-        seen.errors[f"record: {response.status_code}"] += 1
+def _record(number: int) -> dict[str, str]:
+    text = f"Record {number}: customer {number % 977} ordered {number % 13} of article {number % 331}."
+    return {"id": f"record-{number}", "text": text}
+
+
+async def _write(
+    client: httpx.AsyncClient, method: str, path: str, content: str, key: str, when: float, seen: Seen
+) -> None:
+    response = await client.request(method, path, content=content.encode(), headers={"idempotency-key": key})
+    seen.record_ms.append((time.perf_counter() - when) * 1000)
+    if response.status_code not in (200, 202):
+        seen.errors[f"{method} {path}: {response.status_code}"] += 1
 
 
 async def fill(url: str, corpus: Corpus) -> None:
@@ -293,6 +314,7 @@ async def run(load: Load, folder: Path, documents: int, seed: int) -> int:
         **{f"{kind}_p99_ms": percentile(found, 99) for kind, found in seen.latencies.items() if found},
         "cache_hit_share": round(1 - seen.layers["miss"] / max(1, seen.layers.total()), 4),
         "records_per_hour": round(seen.records / elapsed * 3600),
+        "edits_per_s": round(seen.edits / elapsed, 2),
         "record_accepted_p95_ms": percentile(seen.record_ms, 95) if seen.record_ms else None,
         "record_queue_age_p95_s": percentile(ages, 95),
         "behind_at_the_end_s": round(behind, 2),

@@ -18,6 +18,7 @@ from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
 from ryorin.adapters.postgres.embedded import EmbeddedPostgres, drop_database
 from ryorin.bootstrap.app import App, open_app
 from ryorin.bootstrap.settings import Settings
+from tests.bucket import Bucket, serving_bucket
 
 OURS = ("RYORIN_BENCH_DATA", "RYORIN_MODELS_DIR") if "PYTEST_XDIST_WORKER" in os.environ else ("RYORIN_BENCH_DATA",)
 for name in [name for name in os.environ if name.startswith("RYORIN_") and name not in OURS]:
@@ -68,3 +69,10 @@ async def app(database_url: str, tmp_path: Path, engine: OnnxE5Engine) -> AsyncI
     settings = Settings(database_url=database_url, data_dir=tmp_path)
     async with open_app(settings, engines={"default": engine}) as running:
         yield running
+
+
+@pytest.fixture
+async def bucket(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bucket]:
+    """A bucket called `shelf` behind S3's interface."""
+    async with serving_bucket(monkeypatch) as serving:
+        yield serving

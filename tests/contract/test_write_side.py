@@ -248,3 +248,31 @@ async def test_a_command_is_tried_again_with_what_was_changed_and_its_key_means_
         await spine.log.requeue(ORG, envelope.id, CreateCollection(collection="other"))
     kept = await spine.log.get(ORG, envelope.id)
     assert kept is not None and kept.envelope.command == CreateCollection(collection="docs")
+
+
+async def test_many_aggregates_are_loaded_and_saved_together_or_not_at_all(spine: Spine) -> None:
+    first = [Collection(ORG, name) for name in ("b", "a", "c")]
+    for collection in first:
+        collection.create(collection.name)
+    first[0].describe("twice")
+    async with spine.transactions.begin(sent()) as transaction:
+        await transaction.save_all(first)
+
+    outdated = [Collection(ORG, "d"), Collection(ORG, "a")]
+    for collection in outdated:
+        collection.create("too late")
+    with pytest.raises(ConcurrencyConflict):
+        async with spine.transactions.begin(sent()) as transaction:
+            await transaction.save_all(outdated)
+
+    async with spine.transactions.begin(sent()) as transaction:
+        loaded = await transaction.load_all([Collection(ORG, name) for name in ("a", "b", "c", "d")])
+        assert [(one.exists, one.description) for one in loaded] == [
+            (True, "a"),
+            (True, "twice"),
+            (True, "c"),
+            (False, ""),
+        ]
+        await transaction.save_all(loaded)
+    happened = await spine.events.read_all(BEGINNING, 100)
+    assert [recorded.stream.id for recorded in happened] == ["b", "b", "a", "c"]

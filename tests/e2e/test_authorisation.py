@@ -51,6 +51,7 @@ RULES: dict[str, int] = {
     "POST /api/v1/collections/{collection}/search": VIEWER,
     "PUT /api/v1/collections/{collection}": EDITOR,
     "PATCH /api/v1/collections/{collection}": EDITOR,
+    "POST /api/v1/collections/{collection}/documents": EDITOR,
     "PUT /api/v1/collections/{collection}/documents/{document}": EDITOR,
     "PUT /api/v1/collections/{collection}/index": EDITOR,
     "PUT /api/v1/collections/{collection}/pipeline": EDITOR,
@@ -58,6 +59,7 @@ RULES: dict[str, int] = {
     "POST /api/v1/collections/{collection}/tags/{document}": EDITOR,
     "DELETE /api/v1/collections/{collection}/documents/{document}": EDITOR,
     "POST /api/v1/collections/{collection}/restore/{document}": EDITOR,
+    "POST /api/v1/collections/{collection}/erase/{document}": ADMIN,
     "POST /api/v1/expand-query": VIEWER,
     # answers, tasks and what they were made from
     "GET /api/v1/answers": VIEWER,

@@ -33,6 +33,7 @@ LAST = (
     "post /api/v1/commands/{command}/discard",
     "post /api/v1/collections/{collection}/restore/{document}",
     "delete /api/v1/collections/{collection}/documents/{document}",
+    "post /api/v1/collections/{collection}/erase/{document}",
     "delete /api/v1/collections/{collection}",
     "delete /api/v1/providers/{provider}/models/{alias}",
     "delete /api/v1/providers/{provider}",

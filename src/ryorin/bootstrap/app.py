@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from ryorin.adapters.local.blobs import LocalBlobStore
 from ryorin.adapters.openai_http.chat import model_session
 from ryorin.adapters.parsers.formats import ParserLimits
 from ryorin.adapters.parsers.parser import SandboxedParser
@@ -24,6 +23,7 @@ from ryorin.adapters.postgres.chunk_store import PostgresChunkStore, PostgresEmb
 from ryorin.adapters.postgres.committed_changes import PostgresCommittedChanges
 from ryorin.adapters.postgres.document_read_model import PostgresDocumentReadModel
 from ryorin.adapters.postgres.embedded import EmbeddedPostgres
+from ryorin.adapters.postgres.erasure import Remains
 from ryorin.adapters.postgres.files import PostgresFiles
 from ryorin.adapters.postgres.identity import PostgresKeyDirectory
 from ryorin.adapters.postgres.migrate import migrate
@@ -39,6 +39,7 @@ from ryorin.bootstrap.checks import Checks
 from ryorin.bootstrap.figures import Figures
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.answers import answer_handlers
+from ryorin.bootstrap.wiring.blobs import blob_store
 from ryorin.bootstrap.wiring.conversations import Remembering, build_conversations
 from ryorin.bootstrap.wiring.embedding import build_engines
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
@@ -62,7 +63,7 @@ from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.contexts.operations import module as operations
 from ryorin.contexts.prompts import module as prompts
 from ryorin.contexts.routing import module as routing_context
-from ryorin.entrypoints.services import Services, Uploader
+from ryorin.entrypoints.services import ScrubReport, Services, Uploader
 from ryorin.kernel.bus import CommandBus, QueryBus
 from ryorin.kernel.errors import Forbidden, Unavailable
 from ryorin.kernel.execution import CommandExecutor
@@ -91,6 +92,7 @@ class App:
     ledgers: Ledgers
     gateway: Gateway
     routing: Routing
+    remains: Remains
 
 
 @asynccontextmanager
@@ -111,7 +113,7 @@ async def open_app(
         await app.projections.prepare()
         executor = app.services.commands.executor
         await stack.enter_async_context(
-            background_work(base, app.projections, executor, app.feeder, app.ledgers, settings, roles)
+            background_work(base, app.projections, executor, app.feeder, app.ledgers, app.remains, settings, roles)
         )
         # answers are not kept in memory before; without a database it goes on trying
         await base.notifications.listening(LISTEN_SECONDS)
@@ -154,7 +156,7 @@ async def _assemble(
     spaces = {name: knowledge.centred(one) for name, one in engines.items()}
     projections = build_projections(base, spaces)
     keys = PostgresKeyDirectory(base.pool)
-    blobs = LocalBlobStore(settings.data_dir / "blobs")
+    blobs = blob_store(settings, base.clock)
     stores = build_stores(settings, base.pool)
     for store in stores.values():
         stack.push_async_callback(store.close)
@@ -174,8 +176,11 @@ async def _assemble(
     buses: list[QueryBus] = []
     writing: list[CommandBus] = []
     remembering = build_conversations(base, lambda: buses[0], lambda: writing[0])
-    check = FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions)
-    warmer = WarmAnswersProcess(PostgresPopularQuestions(base.pool), check, lambda: buses[0])
+    warmer = WarmAnswersProcess(
+        PostgresPopularQuestions(base.pool),
+        FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions),
+        lambda: buses[0],
+    )
     executor = _command_executor(base, ports, projections, ledgers.cache, warmer, routing, remembering)
     writing.append(CommandBus(base.log, executor, base.ids, base.telemetry))
     buses.append(
@@ -199,6 +204,7 @@ async def _assemble(
             stack,
         )
     )
+    remains = Remains(base.pool, blobs, settings.erasure.idle_seconds)
     backlog = PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id)
     services = Services(
         commands=writing[0],
@@ -210,11 +216,12 @@ async def _assemble(
         keep_examples=routing.keep_examples,
         keeper=remembering.keeper,
         checks=Checks(base, engine, settings).run,
+        scrub=_scrubber(remains, settings),
         metrics=Figures(base).render,
         default_model=settings.default_model,
     )
     feeder = knowledge.VectorFeeder(backlog, stores, ports.embedders, ports.chunks, base.telemetry)
-    return App(settings, services, base, projections, engine, keys, feeder, ledgers, gateway, routing)
+    return App(settings, services, base, projections, engine, keys, feeder, ledgers, gateway, routing, remains)
 
 
 def _write_ports(
@@ -223,7 +230,7 @@ def _write_ports(
     spaces: Mapping[str, EmbeddingEngine],
     stores: Mapping[str, knowledge.VectorStore],
     rerank: knowledge.RerankStage,
-    blobs: LocalBlobStore,
+    blobs: knowledge.BlobStore,
     stack: AsyncExitStack,
 ) -> knowledge.WritePorts:
     parser = SandboxedParser(ParserLimits(max_bytes=settings.max_upload_bytes))
@@ -338,6 +345,14 @@ def _query_bus(
     return bus
 
 
+def _scrubber(remains: Remains, settings: Settings) -> Callable[[], Awaitable[ScrubReport]]:
+    async def scrub() -> ScrubReport:
+        dropped = await remains.drop()
+        return ScrubReport(dropped, await remains.waiting(), await remains.scrub(), settings.erasure.idle_seconds)
+
+    return scrub
+
+
 def _embedding(engine: EmbeddingEngine, thread: ThreadPoolExecutor) -> Embed:
     """Vectors around the origin, as the index has them: there, likeness spreads over the whole scale."""
     space = knowledge.centred(engine)
@@ -349,7 +364,7 @@ def _embedding(engine: EmbeddingEngine, thread: ThreadPoolExecutor) -> Embed:
     return embed
 
 
-def _uploader(settings: Settings, blobs: LocalBlobStore) -> Uploader:
+def _uploader(settings: Settings, blobs: knowledge.BlobStore) -> Uploader:
     async def upload(actor: Actor, content: AsyncIterator[bytes]) -> StoredContent:
         if not actor.may_somewhere(Scope.KNOWLEDGE_WRITE):
             raise Forbidden(f"uploads need the scope {Scope.KNOWLEDGE_WRITE.value!r}, which this credential lacks")

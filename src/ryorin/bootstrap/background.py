@@ -14,6 +14,7 @@ from ryorin.adapters.postgres.answer_flights import PostgresAnswerFlights
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
 from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
 from ryorin.adapters.postgres.compaction import Compaction
+from ryorin.adapters.postgres.erasure import Remains
 from ryorin.adapters.postgres.routing import PostgresDecisions
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.adapters.postgres.spending import PostgresSpending
@@ -63,6 +64,7 @@ async def background_work(
     executor: CommandExecutor,
     feeder: VectorFeeder,
     ledgers: Ledgers,
+    remains: Remains,
     settings: Settings,
     roles: frozenset[Role],
 ) -> AsyncIterator[None]:
@@ -79,6 +81,7 @@ async def background_work(
         jobs |= {name: runner.run for name, runner in projections.runners.items()}
         jobs["feeder"] = feeder.run
         jobs["compaction"] = lambda: _repeat(Compaction(base.pool).compact, COMPACT_SECONDS)
+        jobs["erasing"] = lambda: _repeat(remains.drop, settings.erasure.idle_seconds)
         jobs["tidying"] = lambda: _repeat(PostgresAnswerStore(base.pool).purge, TIDY_SECONDS)
         cold = cold_answers(settings, base)
         if cold is not None:

@@ -117,6 +117,15 @@ class ObjectSettings(BaseModel):
     endpoint: str | None = None
 
 
+class ErasureSettings(BaseModel):
+    """After how long without use contents that nobody names any more are dropped (seconds), and how often that is
+    looked for: longer than any command takes from reading a content to naming it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    idle_seconds: float = Field(default=600, gt=0)
+
+
 class CacheSettings(BaseModel):
     """How much memory answers may take in a process (megabytes), how long answers are kept (seconds), how large one may
     be (bytes), after how long without a question its body moves to object storage (seconds; None: never), whether a
@@ -259,6 +268,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     redis: RedisSettings = RedisSettings()
     objects: ObjectSettings = ObjectSettings()
+    erasure: ErasureSettings = ErasureSettings()
     langfuse: LangfuseSettings = LangfuseSettings()
     oidc: OidcSettings = OidcSettings()
     limits: LimitSettings = LimitSettings()

@@ -77,6 +77,16 @@ class BackupReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ScrubReport:
+    """What scrubbing did: contents dropped, those that wait because they were used lately, tables written anew."""
+
+    dropped: int
+    waiting: int
+    tables: int
+    idle_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """What the composition root hands to every entrypoint."""
 
@@ -89,5 +99,6 @@ class Services:
     keep_examples: ExampleKeeper
     keeper: ConversationKeeper
     checks: Callable[[], Awaitable[Sequence[Check]]]
+    scrub: Callable[[], Awaitable[ScrubReport]]
     metrics: Callable[[], Awaitable[bytes]]
     default_model: str

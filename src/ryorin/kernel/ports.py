@@ -56,8 +56,16 @@ class UnitOfWork(Protocol):
         """Replay the aggregate's stream into it and return it."""
         ...
 
+    async def load_all(self, aggregates: Sequence[A]) -> Sequence[A]:
+        """As `load`, for many at once."""
+        ...
+
     async def save(self, aggregate: Aggregate) -> None:
         """Append what the aggregate decided; raises ConcurrencyConflict when it is outdated."""
+        ...
+
+    async def save_all(self, aggregates: Sequence[Aggregate]) -> None:
+        """As `save`, for many at once."""
         ...
 
 

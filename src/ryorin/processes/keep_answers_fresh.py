@@ -19,6 +19,7 @@ from ryorin.contexts.knowledge.events import (
     CollectionDeleted,
     DocumentDeleted,
     DocumentDescribed,
+    DocumentErased,
     DocumentShared,
     DocumentTagged,
     DocumentVersionIndexed,
@@ -165,6 +166,8 @@ class FreshnessProjection:
         match recorded.event:
             case AnswersFlushed() as event:
                 await rows.flush(org_id, event.selection, position)
+            case DocumentErased() as event:
+                await rows.erase(org_id, event.collection, event.document, position)
             case DocumentDescribed() | DocumentTagged() as event:
                 await self._described(recorded, event, rows)
             case CollectionCreated() | CollectionDeleted() | CollectionConfigured() | IndexMoved() as event:

@@ -64,7 +64,10 @@ class MarkdownOnly:
             text = content.decode()
         except UnicodeDecodeError as error:
             raise UnreadableDocument(f"{filename}: no UTF-8") from error
-        return ParsedDocument(text, None, "text/markdown", None)
+        return self.text(text, "text/markdown")
+
+    def text(self, text: str, media_type: str) -> ParsedDocument:
+        return ParsedDocument(text, None, media_type, None)
 
 
 class WriteSide:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO
@@ -50,6 +51,21 @@ class LocalBlobStore:
             return await asyncio.to_thread(path.read_bytes)
         except OSError as error:
             raise NotFound(f"content {content_hash} is not stored; upload it again") from error
+
+    async def delete(self, org_id: OrgId, content_hash: str, idle_seconds: float) -> bool:
+        """Drop a content unless it was stored so lately; whether it is gone."""
+        path = self._folder / _folder_of(org_id) / content_hash
+        return await asyncio.to_thread(_dropped, path, idle_seconds)
+
+
+def _dropped(path: Path, idle_seconds: float) -> bool:
+    try:
+        if time.time() - path.stat().st_mtime < idle_seconds:
+            return False
+        path.unlink()
+    except FileNotFoundError:
+        pass  # gone it is
+    return True
 
 
 def _keep(part: IO[bytes], target: Path) -> None:

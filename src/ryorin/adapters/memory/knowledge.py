@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,11 @@ class MemoryBlobStore:
             raise NotFound(f"there is no content {content_hash}")
         return self._contents[org_id, content_hash]
 
+    async def delete(self, org_id: OrgId, content_hash: str, idle_seconds: float) -> bool:
+        """Drop a content; nothing is remembered of when it was stored."""
+        self._contents.pop((org_id, content_hash), None)
+        return True
+
 
 class MemoryChunkStore:
     """The `ChunkStore` port."""
@@ -44,13 +49,14 @@ class MemoryChunkStore:
     def __init__(self) -> None:
         self._sets: dict[tuple[OrgId, str], ChunkSet] = {}
 
-    async def get(self, org_id: OrgId, chunk_set: str) -> ChunkSet | None:
-        """A set by its id."""
-        return self._sets.get((org_id, chunk_set))
+    async def get(self, org_id: OrgId, ids: Sequence[str]) -> Mapping[str, ChunkSet]:
+        """Those of the sets that are stored, by id."""
+        return {one: self._sets[org_id, one] for one in ids if (org_id, one) in self._sets}
 
-    async def save(self, org_id: OrgId, chunk_set: ChunkSet) -> None:
-        """Keep a set."""
-        self._sets[org_id, chunk_set.id] = chunk_set
+    async def save(self, org_id: OrgId, chunk_sets: Sequence[ChunkSet]) -> None:
+        """Keep sets."""
+        for chunk_set in chunk_sets:
+            self._sets[org_id, chunk_set.id] = chunk_set
 
 
 class MemoryEmbeddingStore:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -38,6 +38,15 @@ class MemoryTransaction:
             aggregate.replay(recorded.event)
             self._seen = max(self._seen, recorded.position)
         return aggregate
+
+    async def load_all(self, aggregates: Sequence[A]) -> Sequence[A]:
+        """As `load`, for many."""
+        return [await self.load(aggregate) for aggregate in aggregates]
+
+    async def save_all(self, aggregates: Sequence[Aggregate]) -> None:
+        """As `save`, for many."""
+        for aggregate in aggregates:
+            await self.save(aggregate)
 
     async def save(self, aggregate: Aggregate) -> None:
         """Append what the aggregate decided, at the commit."""

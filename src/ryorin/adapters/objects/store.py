@@ -64,39 +64,44 @@ class Objects:
 
     async def put(self, name: str, content: bytes) -> None:
         """Store or replace an object."""
-        await self._tried(lambda: obstore.put_async(self._store, name, content))
+        await self._attempted(lambda: obstore.put_async(self._store, name, content))
 
     async def get(self, name: str) -> bytes | None:
         """An object's content; None when there is none of that name."""
         try:
-            found = await self._tried(lambda: obstore.get_async(self._store, name))
-            return bytes(await self._tried(found.bytes_async))
+            found = await self._attempted(lambda: obstore.get_async(self._store, name))
+            return bytes(await self._attempted(found.bytes_async))
         except FileNotFoundError:
             return None
 
     async def delete(self, name: str) -> None:
         """Drop an object, if it is there."""
         try:
-            await self._tried(lambda: obstore.delete_async(self._store, name))
+            await self._attempted(lambda: obstore.delete_async(self._store, name))
         except FileNotFoundError:
             return
 
-    async def _tried(self, work: Callable[[], Awaitable[T]]) -> T:
-        # obstore's calls go out as soon as they are made, not when somebody waits for them
-        if not self._breaker.allows():
-            raise Unavailable("the object store failed lately; it is tried again soon")
-        try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                done = await work()
-        except FileNotFoundError:
-            self._breaker.succeeded()
-            raise
-        except (BaseError, OSError, TimeoutError) as error:
-            self._breaker.failed()
-            reason = str(error).strip().splitlines() or [type(error).__name__]
-            raise Unavailable(f"the object store: {reason[0][:300]}") from error
-        except asyncio.CancelledError:
-            self._breaker.abandoned()
-            raise
-        self._breaker.succeeded()
-        return done
+    async def _attempted(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await attempted(self._breaker, TIMEOUT_SECONDS, work)
+
+
+async def attempted(breaker: CircuitBreaker, seconds: float, work: Callable[[], Awaitable[T]]) -> T:
+    """What an operation gave; raises FileNotFoundError, and Unavailable for all else that went wrong."""
+    # obstore's calls go out as soon as they are made, not when somebody waits for them
+    if not breaker.allows():
+        raise Unavailable("the object store failed lately; it is tried again soon")
+    try:
+        async with asyncio.timeout(seconds):
+            done = await work()
+    except FileNotFoundError:
+        breaker.succeeded()
+        raise
+    except (BaseError, OSError, TimeoutError) as error:
+        breaker.failed()
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise Unavailable(f"the object store: {reason[0][:300]}") from error
+    except asyncio.CancelledError:
+        breaker.abandoned()
+        raise
+    breaker.succeeded()
+    return done

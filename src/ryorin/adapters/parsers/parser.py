@@ -39,6 +39,11 @@ class SandboxedParser:
         self._check_text(text, filename)
         return ParsedDocument(text, storable(title) if title else title_of(text), kind, language_of(text))
 
+    def text(self, text: str, media_type: str) -> ParsedDocument:
+        """What a text is that is no file."""
+        text = storable(text)
+        return ParsedDocument(text, title_of(text), media_type, language_of(text))
+
     def _check_text(self, text: str, filename: str) -> None:
         if not text.strip():
             raise UnreadableDocument(f"{filename}: no text was found (a scanned picture, or an empty document?)")

@@ -152,6 +152,15 @@ WITH flushed AS (DELETE FROM answers WHERE {SELECTED} RETURNING id, key),
     FROM flushed WHERE l.org_id = %(org_id)s AND l.id = flushed.id AND l.invalidated_at IS NULL)
 SELECT key FROM flushed
 """
+ERASE = """
+WITH told AS (
+    DELETE FROM answer_ledger
+    WHERE org_id = %(org_id)s AND collection = %(collection)s AND documents @> ARRAY[%(document)s::text]
+    RETURNING id, key),
+erased AS (DELETE FROM answers a USING told WHERE a.org_id = %(org_id)s AND a.id = told.id),
+asked AS (DELETE FROM semantic_questions q USING told WHERE q.org_id = %(org_id)s AND q.key = told.key)
+SELECT DISTINCT key FROM told
+"""
 # more than this many are told as all of the organisation's
 TOLD_ONE_BY_ONE = 1000
 PURGE_POPULARITY = "DELETE FROM answer_popularity WHERE used_at < now() - interval '30 days'"
@@ -345,6 +354,12 @@ class PostgresAnswerRows:
     async def _tell_keys(self, org_id: OrgId, keys: Sequence[str], position: LogPosition) -> None:
         parameters = {"channel": Channel.EVICTIONS.value, "org_id": org_id, "keys": list(keys), "at": str(position)}
         await run(self._connection, NOTIFY_KEYS, parameters)
+
+    async def erase(self, org_id: OrgId, collection: str, document: str, position: LogPosition) -> None:
+        """Drop every answer that was ever made with a document, and tell every process's memory."""
+        parameters = {"org_id": org_id, "collection": collection, "document": document}
+        keys = [row["key"] for row in await rows_of(self._connection, ERASE, parameters)]
+        await self._tell_keys(org_id, keys, position)
 
     async def invalidate_collection(self, org_id: OrgId, collection: str, reason: str, position: LogPosition) -> None:
         """Invalidate all answers of a collection, and tell every process's memory."""

@@ -31,7 +31,9 @@ class PostgresChangedChunks:
         self._model_ids = list(model_ids)
 
     async def newcomers(self, org_id: OrgId, event: DocumentVersionIndexed | DocumentShared) -> Sequence[Newcomer]:
-        """Vectors and terms of a version's chunks."""
+        """Vectors and terms of a version's chunks; none when it was erased since."""
+        if not event.chunk_set:
+            return ()
         async with self._pool.connection() as connection:
             chunk_set = (await chunk_sets(connection, org_id, [event.chunk_set])).get(event.chunk_set)
             if chunk_set is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,13 @@ from ryorin.contexts.knowledge.domain.chunk_set import ChunkSet
 from ryorin.contexts.knowledge.domain.chunking import Chunk
 from ryorin.kernel.messages import OrgId
 
-SAVE_SET = """
+SAVE_SETS = """
 INSERT INTO chunk_sets (org_id, id, text, title, media_type, language, chunks)
-VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+SELECT %s, id, text, title, media_type, language, chunks
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[])
+    AS fresh(id, text, title, media_type, language, chunks)
+-- what is about to be named by an event is not dropped as named by none (ADR-0026)
+ON CONFLICT (org_id, id) DO UPDATE SET used_at = now()
 """
 GET_SETS = "SELECT * FROM chunk_sets WHERE org_id = %s AND id = ANY(%s)"
 KNOWN = "SELECT passage_hash FROM embeddings WHERE org_id = %s AND model_id = %s AND passage_hash = ANY(%s)"
@@ -33,24 +37,30 @@ class PostgresChunkStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def get(self, org_id: OrgId, chunk_set: str) -> ChunkSet | None:
-        """One chunk set."""
+    async def get(self, org_id: OrgId, ids: Sequence[str]) -> Mapping[str, ChunkSet]:
+        """Those of the sets that are stored, by id."""
         async with self._pool.connection() as connection:
-            return (await chunk_sets(connection, org_id, [chunk_set])).get(chunk_set)
+            return await chunk_sets(connection, org_id, ids)
 
-    async def save(self, org_id: OrgId, chunk_set: ChunkSet) -> None:
-        """Keep a set; saving it twice changes nothing."""
-        spans = [[list(chunk.heading_path), chunk.start_byte, chunk.end_byte] for chunk in chunk_set.chunks]
-        # PostgreSQL's text cannot hold NUL, and no reader would miss it; the length stays the same
-        text = chunk_set.text.replace("\x00", " ")
-        parameters = (org_id, chunk_set.id, text, chunk_set.title, chunk_set.media_type, chunk_set.language)
-        await self._pool.execute(SAVE_SET, (*parameters, Jsonb(spans)))
+    async def save(self, org_id: OrgId, chunk_sets: Sequence[ChunkSet]) -> None:
+        """Keep sets; saving one twice changes nothing."""
+        # in order of the key, so that two writers of the same sets cannot deadlock
+        rows = sorted((_row(one) for one in chunk_sets), key=lambda row: row[0])
+        if rows:
+            await self._pool.execute(SAVE_SETS, (org_id, *map(list, zip(*rows, strict=True))))
 
 
 async def chunk_sets(connection: Connection, org_id: OrgId, ids: Sequence[str]) -> dict[str, ChunkSet]:
     """Chunk sets by id, on a given connection."""
     rows = await rows_of(connection, GET_SETS, (org_id, list(ids)))
     return {row["id"]: _chunk_set(row) for row in rows}
+
+
+def _row(chunk_set: ChunkSet) -> tuple[str, str, str, str, str | None, Jsonb]:
+    spans = [[list(chunk.heading_path), chunk.start_byte, chunk.end_byte] for chunk in chunk_set.chunks]
+    # PostgreSQL's text cannot hold NUL, and no reader would miss it; the length stays the same
+    text = chunk_set.text.replace("\x00", " ")
+    return chunk_set.id, text, chunk_set.title, chunk_set.media_type, chunk_set.language, Jsonb(spans)
 
 
 def _chunk_set(row: Row) -> ChunkSet:

@@ -168,6 +168,11 @@ class PostgresDocumentRows:
         """Show the document as gone; its versions stay, to be restored."""
         await self._run(DELETE, {**_key(key), "at": at})
 
+    async def erase(self, key: DocumentKey) -> None:
+        """Forget the document with all its versions."""
+        for table in ("documents", "document_versions"):
+            await self._run(f"DELETE FROM {table}_g{{g}} {CHANGE}", _key(key))
+
 
 def _key(key: DocumentKey) -> dict[str, object]:
     return {"org_id": key.org_id, "collection": key.collection, "document": key.document}

@@ -13,7 +13,7 @@ from ryorin.adapters.postgres.pool import Connection, Pool, Row, rows_of, run
 from ryorin.kernel.aggregate import Aggregate
 from ryorin.kernel.codec import Registry, from_json, to_json
 from ryorin.kernel.errors import ConcurrencyConflict
-from ryorin.kernel.events import BEGINNING, Event, EventMetadata, LogPosition, RecordedEvent, Stream
+from ryorin.kernel.events import Event, EventMetadata, LogPosition, RecordedEvent, Stream
 
 COLUMNS = """transaction_id::text::bigint AS transaction_id, position, org_id, stream_type, stream_id,
     version, type, schema_version, data, metadata, recorded_at"""
@@ -22,18 +22,25 @@ COLUMNS = """transaction_id::text::bigint AS transaction_id, position, org_id, s
 # by transaction first, so the pair would reach them in the wrong order (ADR-0002).
 APPEND = """
 INSERT INTO events (org_id, stream_type, stream_id, version, type, schema_version, data, metadata)
-SELECT %(org_id)s, %(stream_type)s, %(stream_id)s, %(version)s, %(type)s, %(schema_version)s,
-       %(data)s, %(metadata)s
+SELECT org_id, stream_type, stream_id, version, type, schema_version, data, %(metadata)s
+FROM unnest(%(org_ids)s::text[], %(stream_types)s::text[], %(stream_ids)s::text[], %(versions)s::int[],
+            %(types)s::text[], %(schema_versions)s::int[], %(data)s::jsonb[])
+    WITH ORDINALITY AS fresh(org_id, stream_type, stream_id, version, type, schema_version, data, place)
 WHERE NOT EXISTS (
-    SELECT 1 FROM events
-    WHERE org_id = %(org_id)s AND stream_id = %(stream_id)s AND version = %(version)s - 1
-      AND transaction_id > pg_current_xact_id())
+    SELECT 1 FROM events e
+    WHERE e.org_id = fresh.org_id AND e.stream_id = fresh.stream_id AND e.version = fresh.version - 1
+      AND e.transaction_id > pg_current_xact_id())
+ORDER BY place
 RETURNING transaction_id::text::bigint AS transaction_id, position
 """
 
 READ_STREAM = f"""
 SELECT {COLUMNS} FROM events
 WHERE org_id = %s AND stream_id = %s AND version > %s ORDER BY version
+"""
+
+READ_STREAMS = f"""
+SELECT {COLUMNS} FROM events WHERE org_id = %s AND stream_id = ANY(%s) ORDER BY stream_id, version
 """
 
 # Only rows of transactions older than every running one: nothing can still appear before them.
@@ -65,6 +72,12 @@ class PostgresEventStore:
         rows = await rows_of(connection, READ_STREAM, (stream.org_id, stream.key, after_version))
         return [self._recorded(row) for row in rows]
 
+    async def read_streams_on(self, connection: Connection, streams: Sequence[Stream]) -> Sequence[RecordedEvent]:
+        """All events of many aggregates of one organisation, each stream's in order."""
+        org_id = streams[0].org_id if streams else ""
+        rows = await rows_of(connection, READ_STREAMS, (org_id, [stream.key for stream in streams]))
+        return [self._recorded(row) for row in rows]
+
     async def read_all(self, after: LogPosition, limit: int) -> Sequence[RecordedEvent]:
         """Settled events of all streams after a position, in (transaction, position) order."""
         rows = await self._pool.fetch(READ_ALL, (str(after.transaction_id), after.position, limit))
@@ -78,42 +91,34 @@ class PostgresEventStore:
         """Return at the next append, when there are settled events after a position, or after the timeout."""
         await self._watch.beyond(after, timeout_seconds)
 
-    async def append(self, connection: Connection, aggregate: Aggregate, metadata: EventMetadata) -> LogPosition:
-        """Write an aggregate's pending events; raises ConcurrencyConflict when another writer was first."""
-        position = BEGINNING
-        for offset, event in enumerate(aggregate.pending):
-            position = await self._append_one(
-                connection, aggregate, aggregate.stored_version + offset + 1, event, metadata
-            )
-        await run(connection, "SELECT pg_notify(%s, '')", (Channel.EVENTS.value,))
-        return position
-
-    async def _append_one(
-        self,
-        connection: Connection,
-        aggregate: Aggregate,
-        version: int,
-        event: Event,
-        metadata: EventMetadata,
+    async def append(
+        self, connection: Connection, aggregates: Sequence[Aggregate], metadata: EventMetadata
     ) -> LogPosition:
-        stream = aggregate.stream
+        """Write aggregates' pending events; raises ConcurrencyConflict when another writer was first."""
+        fresh = [
+            (aggregate.stream, aggregate.stored_version + offset, event)
+            for aggregate in aggregates
+            for offset, event in enumerate(aggregate.pending, start=1)
+        ]
         parameters = {
-            "org_id": stream.org_id,
-            "stream_type": stream.type,
-            "stream_id": stream.key,
-            "version": version,
-            "type": event.type,
-            "schema_version": event.schema_version,
-            "data": Jsonb(to_json(event)),
+            "org_ids": [stream.org_id for stream, _, _ in fresh],
+            "stream_types": [stream.type for stream, _, _ in fresh],
+            "stream_ids": [stream.key for stream, _, _ in fresh],
+            "versions": [version for _, version, _ in fresh],
+            "types": [event.type for _, _, event in fresh],
+            "schema_versions": [event.schema_version for _, _, event in fresh],
+            "data": [Jsonb(to_json(event)) for _, _, event in fresh],
             "metadata": Jsonb(to_json(metadata)),
         }
+        keys = ", ".join(sorted({stream.key for stream, _, _ in fresh})[:3])
         try:
             rows = await rows_of(connection, APPEND, parameters)
         except UniqueViolation as error:
-            raise ConcurrencyConflict(f"{stream.key} already has a version {version}") from error
-        if not rows:
-            raise ConcurrencyConflict(f"{stream.key} was changed by a younger transaction; try again")
-        return LogPosition(rows[0]["transaction_id"], rows[0]["position"])
+            raise ConcurrencyConflict(f"{keys}: another writer was first") from error
+        if len(rows) < len(fresh):
+            raise ConcurrencyConflict(f"{keys}: changed by a younger transaction; try again")
+        await run(connection, "SELECT pg_notify(%s, '')", (Channel.EVENTS.value,))
+        return max(LogPosition(row["transaction_id"], row["position"]) for row in rows)
 
     def _recorded(self, row: Row) -> RecordedEvent:
         return RecordedEvent(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -42,13 +42,26 @@ class PostgresTransaction:
             self._seen = max(self._seen, recorded.position)
         return aggregate
 
+    async def load_all(self, aggregates: Sequence[A]) -> Sequence[A]:
+        """Replay many streams into their aggregates, by one statement."""
+        found = {aggregate.stream: aggregate for aggregate in aggregates}
+        for recorded in await self._events.read_streams_on(self._connection, list(found)):
+            found[recorded.stream].replay(recorded.event)
+            self._seen = max(self._seen, recorded.position)
+        return aggregates
+
     async def save(self, aggregate: Aggregate) -> None:
         """Append what the aggregate decided."""
-        if not aggregate.pending:
+        await self.save_all([aggregate])
+
+    async def save_all(self, aggregates: Sequence[Aggregate]) -> None:
+        """Append what many decided, by one statement."""
+        changed = [aggregate for aggregate in aggregates if aggregate.pending]
+        if not changed:
             return
-        position = await self._events.append(self._connection, aggregate, self._metadata)
-        self._seen = max(self._seen, position)
-        aggregate.mark_saved()
+        self._seen = max(self._seen, await self._events.append(self._connection, changed, self._metadata))
+        for aggregate in changed:
+            aggregate.mark_saved()
 
     async def accept_running(self, envelope: Envelope) -> CommandRecord:
         """Write the row of an inline command."""

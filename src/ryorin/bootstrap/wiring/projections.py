@@ -16,6 +16,7 @@ from ryorin.adapters.postgres.conversations import SCHEMA as CONVERSATIONS_SCHEM
 from ryorin.adapters.postgres.conversations import PostgresConversationRows
 from ryorin.adapters.postgres.document_rows import SCHEMA as DOCUMENTS_SCHEMA
 from ryorin.adapters.postgres.document_rows import PostgresDocumentRows
+from ryorin.adapters.postgres.erasure import PostgresErasures
 from ryorin.adapters.postgres.files import SCHEMA as FILES_SCHEMA
 from ryorin.adapters.postgres.files import PostgresFileRows
 from ryorin.adapters.postgres.identity import SCHEMA as KEYS_SCHEMA
@@ -39,6 +40,7 @@ from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.contexts.prompts.module import PromptsProjection
 from ryorin.contexts.routing.module import RoutingProjection
 from ryorin.kernel.projection import Projection, ProjectionRunner
+from ryorin.processes.erase_documents import ErasureProjection
 from ryorin.processes.keep_answers_fresh import FreshnessProjection
 
 logger = logging.getLogger(__name__)
@@ -93,4 +95,5 @@ def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -
     chunks = PostgresChangedChunks(base.pool, [one.model_id for one in spaces.values()])
     # its rows are the cache itself, which has no generations
     add(FreshnessProjection(chunks, OnnxByteProducts()), Schema("", ()), PostgresAnswerRows, SEARCH_BATCH)
+    add(ErasureProjection(), Schema("", ()), PostgresErasures, BATCH)
     return Projections(stores, runners)

@@ -52,10 +52,23 @@ class DocumentChanged(Result):
 
     collection: str
     document: str
-    outcome: Literal["added", "changed", "unchanged", "superseded", "deleted", "restored", "tagged", "shared"]
+    outcome: Literal["added", "changed", "unchanged", "superseded", "deleted", "erased", "restored", "tagged", "shared"]
     version: int | None
     chunks: int = 0
     embedded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsChanged(Result):
+    """What became of a batch of records, each of which is counted once; and how many chunks they have."""
+
+    collection: str
+    added: int
+    changed: int
+    unchanged: int
+    superseded: int
+    chunks: int
+    embedded: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +197,43 @@ class PutDocument(_DocumentCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PutRecords(Command):
+    """Make many short texts the current contents of as many documents: all of them, or none.
+
+    They lie in the blob store as NDJSON (see `records.Record`) under their SHA-256 (hex). The collection is created
+    when it does not exist.
+    """
+
+    name: ClassVar[str] = "knowledge.put_records"
+    scope: ClassVar[Scope] = Scope.KNOWLEDGE_WRITE
+    queued: ClassVar[bool] = True
+    queue: ClassVar[str] = "ingest"
+    result_type: ClassVar[type[Result]] = RecordsChanged
+
+    collection: str
+    content_hash: str
+    records: int
+
+    def validate(self) -> None:
+        check_id("collection", self.collection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteDocument(_DocumentCommand):
     """Take a document out of index and answers; its history stays restorable."""
 
     name: ClassVar[str] = "knowledge.delete_document"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseDocument(_DocumentCommand):
+    """Make all that a document ever held be gone: text, titles, metadata and what was made from them (ADR-0026).
+
+    One that was deleted, or whose collection was, can be erased too. Nothing of it can be restored.
+    """
+
+    name: ClassVar[str] = "knowledge.erase_document"
+    scope: ClassVar[Scope] = Scope.ADMIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +284,9 @@ COMMANDS: tuple[type[Command], ...] = (
     ConfigureCollection,
     MoveIndex,
     PutDocument,
+    PutRecords,
     DeleteDocument,
+    EraseDocument,
     RestoreDocument,
     TagDocument,
     ShareDocument,

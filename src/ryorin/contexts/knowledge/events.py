@@ -95,6 +95,11 @@ class DocumentVersionIndexed(Event):
     restored_from: int | None = None
     readers: tuple[str, ...] = (EVERYONE,)
 
+    @property
+    def redacted(self) -> bool:
+        """Whether the document was erased since: there is nothing to be shown of it."""
+        return not self.chunk_set
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentVersionFailed(Event):
@@ -163,6 +168,17 @@ class DocumentDeleted(Event):
     accepted_sequence: int
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentErased(Event):
+    """Nothing that was in the document until now is to be found any more (ADR-0026); events before it are redacted."""
+
+    type: ClassVar[str] = "knowledge.document_erased"
+
+    collection: str
+    document: str
+    accepted_sequence: int
+
+
 EVENTS: tuple[type[Event], ...] = (
     CollectionCreated,
     CollectionDeleted,
@@ -175,4 +191,5 @@ EVENTS: tuple[type[Event], ...] = (
     DocumentTagged,
     DocumentShared,
     DocumentDeleted,
+    DocumentErased,
 )

@@ -31,10 +31,12 @@ from ryorin.contexts.knowledge.write.create_collection import CreateCollectionHa
 from ryorin.contexts.knowledge.write.delete_collection import DeleteCollectionHandler
 from ryorin.contexts.knowledge.write.delete_document import DeleteDocumentHandler
 from ryorin.contexts.knowledge.write.embedder import PassageEmbedder
+from ryorin.contexts.knowledge.write.erase_document import EraseDocumentHandler
 from ryorin.contexts.knowledge.write.feed_vectors import VectorFeeder
 from ryorin.contexts.knowledge.write.move_index import MoveIndexHandler
 from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser, VectorIndexes
 from ryorin.contexts.knowledge.write.put_document import PutDocumentHandler
+from ryorin.contexts.knowledge.write.put_records import PutRecordsHandler
 from ryorin.contexts.knowledge.write.restore_document import RestoreDocumentHandler
 from ryorin.contexts.knowledge.write.share_document import ShareDocumentHandler
 from ryorin.contexts.knowledge.write.tag_document import TagDocumentHandler
@@ -43,6 +45,7 @@ from ryorin.kernel.messages import Actor, Command, Query
 from ryorin.kernel.ports import EventStore, Telemetry
 
 __all__ = [
+    "BlobStore",
     "DocumentsProjection",
     "FeatureReranker",
     "Judge",
@@ -99,15 +102,17 @@ class ReadPorts:
 
 def command_handlers(ports: WritePorts) -> Mapping[type[Command], CommandHandler[Any, Any]]:
     """The write side's dispatch table."""
-    put = PutDocumentHandler(ports.events, ports.blobs, ports.parser, ports.chunks, ports.embedders, ports.indexes)
+    ingesting = (ports.events, ports.blobs, ports.parser, ports.chunks, ports.embedders, ports.indexes)
     return {
         commands.CreateCollection: CreateCollectionHandler(),
         commands.DescribeCollection: DescribeCollectionHandler(),
         commands.DeleteCollection: DeleteCollectionHandler(),
         commands.ConfigureCollection: ConfigureCollectionHandler(ports.rerankers),
         commands.MoveIndex: MoveIndexHandler(ports.events, ports.chunks, ports.indexes, ports.embedders, ports.stores),
-        commands.PutDocument: put,
+        commands.PutDocument: PutDocumentHandler(*ingesting),
+        commands.PutRecords: PutRecordsHandler(*ingesting),
         commands.DeleteDocument: DeleteDocumentHandler(),
+        commands.EraseDocument: EraseDocumentHandler(),
         commands.RestoreDocument: RestoreDocumentHandler(),
         commands.TagDocument: TagDocumentHandler(),
         commands.ShareDocument: ShareDocumentHandler(),

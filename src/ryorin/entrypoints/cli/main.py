@@ -20,6 +20,7 @@ from ryorin.entrypoints.cli import (
     commands_of_commands,
     conversations,
     demo,
+    erasing,
     experts,
     gateway,
     keys,
@@ -27,6 +28,7 @@ from ryorin.entrypoints.cli import (
     projections,
     prompts,
     questions,
+    records,
 )
 from ryorin.entrypoints.cli.ingest import FolderIngest, Report, Target
 from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json
@@ -50,6 +52,8 @@ def build_cli(session: Session, serve: Serve, keeping: tuple[backups.Work, backu
     )
     _add_serve(cli, serve)
     _add_ingest(cli, session)
+    records.add(cli, session)
+    erasing.add(cli, session)
     _add_doctor(cli, session)
     questions.add(cli, session)
     demo.add(cli, session)

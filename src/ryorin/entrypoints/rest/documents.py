@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -9,7 +10,15 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse
 
 from ryorin.contexts.answers.queries import AnswerQuestion
-from ryorin.contexts.knowledge.commands import DeleteDocument, PutDocument, RestoreDocument, ShareDocument, TagDocument
+from ryorin.contexts.knowledge.commands import (
+    DeleteDocument,
+    EraseDocument,
+    PutDocument,
+    PutRecords,
+    RestoreDocument,
+    ShareDocument,
+    TagDocument,
+)
 from ryorin.contexts.knowledge.queries import (
     DOCUMENTS_MODEL,
     FindSimilarDocuments,
@@ -19,6 +28,7 @@ from ryorin.contexts.knowledge.queries import (
     ListVersions,
     SearchFilter,
 )
+from ryorin.contexts.knowledge.records import MAX_RECORDS_BYTES, read_records
 from ryorin.entrypoints.rest.commands import command_response
 from ryorin.entrypoints.rest.context import CallerNeeded, CollectionName, DemandNeeded, DocumentId, IdempotencyKey
 from ryorin.entrypoints.rest.schemas import CommandState, ReadersBody, RestoreBody, TagsBody, Written
@@ -29,6 +39,21 @@ router = APIRouter(prefix="/api/v1/collections/{collection}", tags=["documents"]
 
 Tags = Annotated[list[str], Query(alias="tag", description="Repeat for several")]
 Metadata = Annotated[list[str], Query(alias="meta", description="name=value; repeat for several")]
+Prefer = Annotated[str | None, Header(description="`wait=10`: wait that many seconds for the end")]
+_RECORDS = {
+    "requestBody": {
+        "required": True,
+        "description": "One JSON object a line: `id`, `text`, and where wanted `media_type` (text/plain, which is the "
+        "default, or text/markdown), `title`, `metadata`, `tags`, `readers`; what is left out stays as it is",
+        "content": {
+            "application/x-ndjson": {
+                "schema": {"type": "string"},
+                "example": '{"id": "ticket-1", "text": "The printer on floor 2 is out of toner."}\n'
+                '{"id": "ticket-2", "text": "会議室の予約ができません。", "tags": ["rooms"]}\n',
+            }
+        },
+    }
+}
 _BODY = {
     "requestBody": {
         "required": True,
@@ -68,6 +93,46 @@ async def list_documents(
     return to_json(page)
 
 
+@router.post(
+    "/documents",
+    status_code=202,
+    response_model=CommandState,
+    responses={200: {"model": CommandState, "description": "Done within the preferred wait"}},
+    openapi_extra=_RECORDS,
+)
+async def put_records(
+    collection: CollectionName,
+    request: Request,
+    caller: CallerNeeded,
+    key: IdempotencyKey = None,
+    prefer: Prefer = None,
+) -> JSONResponse:
+    """Make many short texts the contents of as many documents: one command, carried out wholly or not at all.
+
+    At most 1,000 records and 16 MB at once; a batch with a wrong line is refused whole, with the lines named.
+    """
+    content = await _bounded(request.stream(), MAX_RECORDS_BYTES)
+    records = await asyncio.to_thread(read_records, content)
+    stored = await caller.services.upload(caller.actor, _whole(content))
+    command = PutRecords(collection=collection, content_hash=stored.content_hash, records=len(records))
+    receipt = await caller.services.commands.send(command, caller.actor, idempotency_key=key)
+    return await command_response(caller, receipt.record.envelope.id, prefer)
+
+
+async def _bounded(pieces: AsyncIterator[bytes], limit: int) -> bytes:
+    whole = bytearray()
+    async for piece in pieces:
+        whole += piece
+        # one byte more is kept: whoever reads the records tells their size
+        if len(whole) > limit:
+            break
+    return bytes(whole)
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
 @router.put(
     "/documents/{document:path}",
     status_code=202,
@@ -81,7 +146,7 @@ async def put_document(
     request: Request,
     caller: CallerNeeded,
     key: IdempotencyKey = None,
-    prefer: Annotated[str | None, Header(description="`wait=10`: wait that many seconds for the end")] = None,
+    prefer: Prefer = None,
     filename: Annotated[str | None, Query(max_length=500, description="Tells the format; default: the id")] = None,
     title: Annotated[str | None, Query(max_length=500)] = None,
     tag: Annotated[list[str] | None, Query(description="Sets the tags; repeat for several")] = None,
@@ -127,6 +192,19 @@ async def delete_document(
 ) -> Written:
     """Take a document out of index and answers; its versions stay restorable."""
     return Written(**await caller.send(DeleteDocument(collection=collection, document=document), key))
+
+
+@router.post("/erase/{document:path}")
+async def erase_document(
+    collection: CollectionName, document: DocumentId, caller: CallerNeeded, key: IdempotencyKey = None
+) -> Written:
+    """Make all that a document ever held be gone, from log, index, caches and stored contents; for administrators.
+
+    What is answered from now on is without it. Its stored contents are dropped as soon as no command can be about to
+    use them (`RYORIN_ERASURE__IDLE_SECONDS`); `ryorin scrub` then takes the last bytes out of the database's files.
+    """
+    command = EraseDocument(collection=collection, document=document)
+    return Written(**await caller.send_and_settle(command, (*AnswerQuestion.read_models, DOCUMENTS_MODEL), key))
 
 
 @router.get("/versions/{document:path}")

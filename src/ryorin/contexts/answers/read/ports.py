@@ -278,6 +278,10 @@ class AnswerRows(Protocol):
         """Drop selected answers for good."""
         ...
 
+    async def erase(self, org_id: OrgId, collection: str, document: str, position: LogPosition) -> None:
+        """Drop every answer that was ever made with a document, and what is known of it."""
+        ...
+
     async def restricted(self, org_id: OrgId, collection: str, readers: Sequence[str]) -> None:
         """Note that a document of the collection is for these readers only, and tell every process."""
         ...

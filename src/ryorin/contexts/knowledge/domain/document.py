@@ -10,6 +10,7 @@ from ryorin.contexts.knowledge.errors import DocumentNotFound, VersionNotFound
 from ryorin.contexts.knowledge.events import (
     DocumentDeleted,
     DocumentDescribed,
+    DocumentErased,
     DocumentShared,
     DocumentTagged,
     DocumentVersionFailed,
@@ -19,7 +20,7 @@ from ryorin.kernel.aggregate import Aggregate
 from ryorin.kernel.events import Event, Stream
 from ryorin.kernel.messages import EVERYONE, OrgId
 
-Outcome = Literal["added", "changed", "unchanged", "superseded", "deleted", "restored", "tagged", "shared"]
+Outcome = Literal["added", "changed", "unchanged", "superseded", "deleted", "erased", "restored", "tagged", "shared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,9 @@ class Document(Aggregate):
         self.versions: dict[int, DocumentVersionIndexed] = {}
         self.current: DocumentVersionIndexed | None = None
         self.newest_sequence = -1
+        self.newest_version = 0
+        # something of it is in the log that was not erased yet
+        self.told = False
         # also after it was deleted: what was private does not come back as everyone's
         self.readers: tuple[str, ...] = (EVERYONE,)
 
@@ -159,6 +163,15 @@ class Document(Aggregate):
         self._require_current()
         self.record(DocumentDeleted(self.collection, self.document, accepted_sequence))
 
+    def erase(self, accepted_sequence: int) -> bool:
+        """Take it out of service for good, with all its versions; False when there is nothing of it."""
+        if not self.told:
+            return False
+        if self.current is not None:
+            self.delete(accepted_sequence)
+        self.record(DocumentErased(self.collection, self.document, accepted_sequence))
+        return True
+
     def retag(self, add: tuple[str, ...], remove: tuple[str, ...]) -> Outcome:
         """Add and remove tags; raises DocumentNotFound."""
         current = self._require_current()
@@ -190,17 +203,22 @@ class Document(Aggregate):
         return self.current
 
     def _next_version(self) -> int:
-        return max(self.versions, default=0) + 1
+        return self.newest_version + 1
 
     def apply(self, event: Event) -> None:
+        self.told = not isinstance(event, DocumentErased)
         match event:
             case DocumentVersionIndexed():
                 self.versions[event.version] = event
+                self.newest_version = event.version
                 self.current = event
                 self.readers = event.readers
                 self.newest_sequence = max(self.newest_sequence, event.accepted_sequence)
             case DocumentDeleted():
                 self.current = None
+                self.newest_sequence = max(self.newest_sequence, event.accepted_sequence)
+            case DocumentErased():
+                self.versions.clear()
                 self.newest_sequence = max(self.newest_sequence, event.accepted_sequence)
             case DocumentDescribed() if self.current:
                 self.current = replace(

@@ -93,6 +93,10 @@ class DocumentRows(Protocol):
 
     async def delete(self, key: DocumentKey, at: datetime) -> None: ...
 
+    async def erase(self, key: DocumentKey) -> None:
+        """Forget the document with all its versions."""
+        ...
+
 
 class SearchRows(Protocol):
     """Rows of the search index, inside a projection's transaction."""

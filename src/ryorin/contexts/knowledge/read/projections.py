@@ -12,6 +12,7 @@ from ryorin.contexts.knowledge.events import (
     CollectionDescribed,
     DocumentDeleted,
     DocumentDescribed,
+    DocumentErased,
     DocumentShared,
     DocumentTagged,
     DocumentVersionFailed,
@@ -52,7 +53,7 @@ class DocumentsProjection:
                 await rows.put_collection(key, event.incarnation, event.description, at)
             case CollectionDeleted() as event:
                 await rows.drop_collection(CollectionKey(org_id, event.collection))
-            case DocumentVersionIndexed() as event:
+            case DocumentVersionIndexed() as event if not event.redacted:
                 document = DocumentKey(org_id, event.collection, event.document)
                 if await rows.incarnation(document.parent) == event.incarnation:
                     await rows.put_version(document, event, at)
@@ -63,7 +64,7 @@ class DocumentsProjection:
                 await self._apply_change(recorded, rows)
 
     async def _apply_change(self, recorded: RecordedEvent, rows: DocumentRows) -> None:
-        org_id, at = recorded.stream.org_id, recorded.recorded_at
+        org_id = recorded.stream.org_id
         match recorded.event:
             case CollectionDescribed() as event:
                 await rows.describe_collection(CollectionKey(org_id, event.collection), event.description)
@@ -71,6 +72,12 @@ class DocumentsProjection:
                 await rows.configure(CollectionKey(org_id, event.collection), event.pipeline)
             case IndexMoved() as event:
                 await rows.move_index(CollectionKey(org_id, event.collection), event.spec)
+            case _:
+                await self._apply_to_document(recorded, rows)
+
+    async def _apply_to_document(self, recorded: RecordedEvent, rows: DocumentRows) -> None:
+        org_id, at = recorded.stream.org_id, recorded.recorded_at
+        match recorded.event:
             case DocumentDescribed() as event:
                 document = DocumentKey(org_id, event.collection, event.document)
                 await rows.describe(document, event.title, event.metadata, event.filename, at)
@@ -81,6 +88,8 @@ class DocumentsProjection:
                 await rows.put_readers(DocumentKey(org_id, event.collection, event.document), event.readers, at)
             case DocumentDeleted() as event:
                 await rows.delete(DocumentKey(org_id, event.collection, event.document), at)
+            case DocumentErased() as event:
+                await rows.erase(DocumentKey(org_id, event.collection, event.document))
 
 
 class SearchProjection:
@@ -95,7 +104,7 @@ class SearchProjection:
             event = recorded.event
             if isinstance(event, DocumentVersionIndexed):
                 key = DocumentKey(recorded.stream.org_id, event.collection, event.document)
-                if await rows.incarnation(key.parent) == event.incarnation:
+                if not event.redacted and await rows.incarnation(key.parent) == event.incarnation:
                     pending.append((key, event, recorded.recorded_at))
                 continue
             if pending and _changes_index(event):

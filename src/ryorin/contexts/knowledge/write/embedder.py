@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ryorin.contexts.knowledge.domain.chunk_set import text_hash
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.write.ports import EmbeddingStore
+from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import OrgId
 
 # large enough for the engine to be busy, small enough that a crash costs little (ADR-0004)
@@ -115,3 +116,10 @@ class PassageEmbedder:
                 future.set_exception(error)
                 # whoever asked may be gone; the error must not be reported as never looked at
                 future.exception()
+
+
+def embedder_of(embedders: Mapping[str, PassageEmbedder], name: str) -> PassageEmbedder:
+    """The embedder of a configured embedding; raises Unavailable when it is configured no more."""
+    if name not in embedders:
+        raise Unavailable(f"the embedding {name!r} is not configured any more (RYORIN_EMBEDDINGS__)")
+    return embedders[name]

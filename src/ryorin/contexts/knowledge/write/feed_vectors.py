@@ -128,6 +128,6 @@ class VectorFeeder:
         if lacking and embedder is None:
             raise Unavailable(f"the embedding {index.spec.embedding!r} is not configured any more")
         for org_id, name in lacking:
-            chunk_set = await self._chunks.get(org_id, name)
-            if chunk_set is not None and embedder is not None:
-                await embedder.embed(org_id, chunk_set.passages(), lambda done, total: None)
+            for chunk_set in (await self._chunks.get(org_id, [name])).values():
+                if embedder is not None:
+                    await embedder.embed(org_id, chunk_set.passages(), lambda done, total: None)

@@ -85,10 +85,10 @@ class MoveIndexHandler(CommandHandler[MoveIndex, Filled]):
     async def _embed(self, index: NewIndex, run: Run) -> int:
         embedder, embedded = self._embedders[index.spec.embedding], 0
         while lacking := await self._indexes.lacking(index, DOCUMENTS):
-            for name in lacking:
-                chunk_set = await self._chunks.get(index.org_id, name)
-                if chunk_set is None:
-                    raise Unavailable(f"chunk set {name} is not stored")
+            chunk_sets = await self._chunks.get(index.org_id, lacking)
+            if lost := set(lacking) - set(chunk_sets):
+                raise Unavailable(f"chunk set {min(lost)} is not stored")
+            for chunk_set in chunk_sets.values():
                 embedded += await embedder.embed(index.org_id, chunk_set.passages(), lambda done, total: None)
             run.report("embedding", embedded, embedded)
         return embedded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +25,10 @@ class DocumentParser(Protocol):
         """Read a file; raises UnreadableDocument naming file and reason."""
         ...
 
+    def text(self, text: str, media_type: str) -> ParsedDocument:
+        """What a text is that is no file: its title, if it gives itself one, and its language."""
+        ...
+
 
 class BlobStore(Protocol):
     """Contents by their hash, per organisation. What `put` returned is on disk."""
@@ -37,14 +41,20 @@ class BlobStore(Protocol):
         """The content; raises NotFound."""
         ...
 
+    async def delete(self, org_id: OrgId, content_hash: str, idle_seconds: float) -> bool:
+        """Drop a content unless it was stored, or stored again, so lately; whether it is gone."""
+        ...
+
 
 class ChunkStore(Protocol):
     """Chunk sets by id: plain state beside the log, from which indexes are rebuilt."""
 
-    async def get(self, org_id: OrgId, chunk_set: str) -> ChunkSet | None: ...
+    async def get(self, org_id: OrgId, ids: Sequence[str]) -> Mapping[str, ChunkSet]:
+        """Those of the sets that are stored, by id."""
+        ...
 
-    async def save(self, org_id: OrgId, chunk_set: ChunkSet) -> None:
-        """Keep a set; saving it twice changes nothing."""
+    async def save(self, org_id: OrgId, chunk_sets: Sequence[ChunkSet]) -> None:
+        """Keep sets for those who are about to name them in an event; saving one twice changes nothing."""
         ...
 
 

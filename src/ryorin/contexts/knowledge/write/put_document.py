@@ -8,19 +8,16 @@ from dataclasses import dataclass
 
 from ryorin.contexts.knowledge.commands import DocumentChanged, PutDocument
 from ryorin.contexts.knowledge.domain.chunk_set import ChunkSet, chunk_set_id
-from ryorin.contexts.knowledge.domain.chunking import chunk_document
 from ryorin.contexts.knowledge.domain.collection import Collection
 from ryorin.contexts.knowledge.domain.document import Description, Document, IndexedContent
-from ryorin.contexts.knowledge.errors import UnreadableDocument
-from ryorin.contexts.knowledge.write.embedder import PassageEmbedder
+from ryorin.contexts.knowledge.write.embedder import PassageEmbedder, embedder_of
 from ryorin.contexts.knowledge.write.loading import glance
 from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser, VectorIndexes
-from ryorin.kernel.errors import RyorinError, Unavailable
+from ryorin.contexts.knowledge.write.reading import PIPELINE, chunk_set_of, indexed
+from ryorin.kernel.errors import ConcurrencyConflict, RyorinError
 from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.ports import EventStore, UnitOfWork
 
-# raise it whenever parsing or chunking would make other chunks of the same file
-PIPELINE = "parse-2/chunk-2"
 # parsers are busy processes: more of them than cores only makes each slower
 CONCURRENT_PARSES = 2
 
@@ -68,42 +65,24 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
         names = {collection.spec.embedding, *await self._indexes.building(org_id, command.collection)}
         embedded = 0
         for name in sorted(names):
-            embedded += await self._embedder(name).embed(
+            embedded += await embedder_of(self._embedders, name).embed(
                 org_id, chunk_set.passages(), lambda done, total: run.report("embedding", done, total)
             )
-        return Prepared(_indexed(command, chunk_set), embedded)
-
-    def _embedder(self, name: str) -> PassageEmbedder:
-        if name not in self._embedders:
-            raise Unavailable(f"the embedding {name!r} is not configured any more (RYORIN_EMBEDDINGS__)")
-        return self._embedders[name]
+        await self._chunks.save(org_id, [chunk_set])
+        return Prepared(indexed(chunk_set, command.content_hash, command.size_bytes), embedded)
 
     async def _chunk_set(self, command: PutDocument, run: Run) -> ChunkSet:
         org_id = run.actor.org_id
         key = chunk_set_id(command.content_hash, command.filename, command.media_type, command.title, PIPELINE)
-        stored = await self._chunks.get(org_id, key)
-        if stored is not None:
-            return stored
+        stored = await self._chunks.get(org_id, [key])
+        if key in stored:
+            return stored[key]
         content = await self._blobs.get(org_id, command.content_hash)
         run.report("parsing", 0, 1)
         async with self._parses:
-            chunk_set = await asyncio.to_thread(self._read, key, content, command)
-        await self._chunks.save(org_id, chunk_set)
-        return chunk_set
-
-    def _read(self, key: str, content: bytes, command: PutDocument) -> ChunkSet:
-        parsed = self._parser.parse(content, command.filename, command.media_type)
-        chunks = chunk_document(parsed)
-        if not chunks:
-            raise UnreadableDocument(f"{command.filename}: no text was found in the file")
-        return ChunkSet(
-            id=key,
-            text=parsed.text,
-            title=command.title or parsed.title or _stem(command.filename),
-            media_type=parsed.media_type,
-            language=parsed.language,
-            chunks=tuple(chunks),
-        )
+            return await asyncio.to_thread(
+                chunk_set_of, self._parser, key, content, command.filename, command.media_type, command.title
+            )
 
     async def decide(self, command: PutDocument, prepared: Prepared, run: Run, work: UnitOfWork) -> DocumentChanged:
         """Append the version, or the new description of the one that is served."""
@@ -116,8 +95,11 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
         sequence = run.record.sequence
         if prepared.content is not None:
             outcome = document.index(prepared.content, description, sequence)
-        elif document.outdated(sequence) or not document.serves(command.content_hash):
+        elif document.outdated(sequence):
             outcome = "superseded"
+        elif not document.serves(command.content_hash):
+            # it was served when this began: what was accepted before has taken it out meanwhile
+            raise ConcurrencyConflict(f"document {command.document!r} changed while it was looked at; try again")
         else:
             outcome = document.describe(description)
         await work.save(document)
@@ -144,19 +126,3 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
 
 def _description(command: PutDocument) -> Description:
     return Description(command.filename, command.title, command.metadata, command.tags, command.readers)
-
-
-def _stem(filename: str) -> str:
-    return filename.rpartition("/")[2].rpartition(".")[0] or filename
-
-
-def _indexed(command: PutDocument, chunk_set: ChunkSet) -> IndexedContent:
-    return IndexedContent(
-        content_hash=command.content_hash,
-        size_bytes=command.size_bytes,
-        media_type=chunk_set.media_type,
-        language=chunk_set.language,
-        parsed_title=chunk_set.title,
-        chunk_set=chunk_set.id,
-        chunk_count=len(chunk_set.chunks),
-    )
