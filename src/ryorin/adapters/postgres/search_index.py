@@ -51,6 +51,7 @@ WHERE k.org_id = %(org_id)s AND k.collection = %(collection)s
 CURRENT = """
 search_documents d JOIN search_chunks c ON c.document_no = d.document_no AND c.version = d.version
 WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s
+  AND c.org_id = %(org_id)s AND c.collection = %(collection)s
   AND (%(tags)s::text[] IS NULL OR d.tags @> %(tags)s)
   AND (%(metadata)s::jsonb IS NULL OR d.metadata @> %(metadata)s)
   AND (%(documents)s::text[] IS NULL OR d.document = ANY(%(documents)s))

@@ -34,6 +34,9 @@ CREATE TABLE search_chunks_g{{g}} (
     -- NULL while the collection is served from a place of its own, or until the vector is made
     vector halfvec({{dimensions}}),
     terms integer[] NOT NULL, weights sparsevec({SPARSE_DIMENSIONS}) NOT NULL);
+-- compared one by one where few pass a filter: out of line, as their types want it, each costs five looks into another
+-- table, and comparing 2,000 took 16 ms instead of 4
+ALTER TABLE search_chunks_g{{g}} ALTER vector SET STORAGE MAIN, ALTER weights SET STORAGE MAIN;
 -- gone chunks stand in the way of a search of the graph until they are vacuumed
 ALTER TABLE search_chunks_g{{g}} SET (autovacuum_vacuum_scale_factor = 0.05);
 -- stage 1, dense: the whole index at once, filters come in stage 2 (DESIGN.md section 4)
@@ -41,6 +44,8 @@ CREATE INDEX ON search_chunks_g{{g}} USING hnsw (vector halfvec_ip_ops) WITH (m 
 -- stage 1, lexical: chunks that hold a term
 CREATE INDEX ON search_chunks_g{{g}} USING gin (terms);
 CREATE INDEX ON search_chunks_g{{g}} (document_no, version);
+-- a small collection is not looked for among all chunks
+CREATE INDEX ON search_chunks_g{{g}} (org_id, collection);
 CREATE TABLE search_lexicon_g{{g}} (
     org_id text NOT NULL, collection text NOT NULL, term integer NOT NULL, frequency integer NOT NULL,
     PRIMARY KEY (org_id, collection, term));
