@@ -104,6 +104,8 @@ async def _supervise(name: str, job: Callable[[], Coroutine[Any, Any, None]], st
     while not stopping.is_set():
         try:
             await job()
+        except Unavailable as error:
+            logger.warning("background job %s waits: %s", name, error.detail)
         except Exception:  # no failure of one job may stop the others; it is logged and tried again
             logger.exception("background job %s failed; it starts again", name)
         await asyncio.sleep(RESTART_SECONDS)

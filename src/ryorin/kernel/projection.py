@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.events import LogPosition, RecordedEvent
 from ryorin.kernel.ports import EventStore, Telemetry
 
@@ -158,7 +159,11 @@ class ProjectionRunner(Generic[W]):
             await asyncio.sleep(min(POLL_SECONDS * 2**failures, MAX_PAUSE_SECONDS))
 
     async def _note(self, error: Exception) -> None:
-        logger.exception("projection %s failed", self.projection.name)
+        if isinstance(error, Unavailable):
+            # something that it needs is away: it goes on when that is back
+            logger.warning("projection %s waits: %s", self.projection.name, error.detail)
+        else:
+            logger.exception("projection %s failed", self.projection.name)
         self._telemetry.count("ryorin_projection_errors_total", projection=self.projection.name)
         try:
             await self._store.record_error(f"{type(error).__name__}: {error}")

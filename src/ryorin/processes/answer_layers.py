@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -148,7 +149,7 @@ class AnswerLayers:
         """As `fresh`, of a question whose rules were verified just now."""
         # an answer without documents depends on no change that a cut-off process could miss
         if rules.freshness != "strict" or rules.collection is None or self._hot.connected:
-            hot = rules.young(self._hot.get(actor.org_id, key))
+            hot = rules.young(self._hot.get(actor.org_id, key) or self._lapsed(key, rules, actor))
             if hot is not None:
                 return hot
         shared = await self._shared_one(key, rules, actor)
@@ -159,6 +160,13 @@ class AnswerLayers:
             return None
         self._hold(actor.org_id, key, kept)
         return replace(kept.answer, cache="l2")
+
+    def _lapsed(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
+        """From before this process was cut off from the log, where nothing newer is wanted."""
+        if rules.freshness == "strict":
+            return None
+        bound = rules.max_staleness if rules.freshness == "bounded" else math.inf
+        return self._hot.lapsed(actor.org_id, key, bound)
 
     async def _shared_one(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
         if self._shared is None or not self._hot.connected:

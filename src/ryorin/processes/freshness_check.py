@@ -23,6 +23,9 @@ T = TypeVar("T")
 WAIT_SECONDS = 2.0
 # how long the log may take to answer at all (seconds)
 ASK_SECONDS = 5.0
+# a check that will do is made anew behind the asker's back once it is this share of its bound old: when the log cannot
+# be asked any more, most of the bound is still to come
+AHEAD = 0.1
 # names whose last check is remembered
 REMEMBERED = 10_000
 
@@ -71,6 +74,7 @@ class FreshnessCheck:
         self._positions = positions
         self._read_models = (read_model,)
         self._rounds: dict[Key, NextRound[bool]] = {}
+        self._ahead: set[asyncio.Task[bool]] = set()
         self._checked_at: Remembered[Key, float] = Remembered(REMEMBERED)
 
     async def up_to_date(self, org_id: OrgId, name: str, max_age_seconds: float = 0.0) -> bool:
@@ -80,7 +84,14 @@ class FreshnessCheck:
         """
         key = (org_id, name)
         if max_age_seconds and self.checked_within(org_id, name, max_age_seconds):
+            if key not in self._rounds and not self.checked_within(org_id, name, max_age_seconds * AHEAD):
+                ahead = asyncio.create_task(self._joined(key))
+                self._ahead.add(ahead)
+                ahead.add_done_callback(self._ahead.discard)
             return True
+        return await self._joined(key)
+
+    async def _joined(self, key: Key) -> bool:
         following = self._rounds.get(key)
         if following is None:
             following = self._rounds[key] = NextRound(lambda: self._check(key))
@@ -92,8 +103,12 @@ class FreshnessCheck:
 
     def checked_within(self, org_id: OrgId, name: str, seconds: float) -> bool:
         """Whether a check that found everything up to date began at most so long ago."""
-        checked_at = self._checked_at.get((org_id, name))
+        checked_at = self.checked_at(org_id, name)
         return checked_at is not None and monotonic() - checked_at <= seconds
+
+    def checked_at(self, org_id: OrgId, name: str) -> float | None:
+        """When the last check that found everything up to date began, by the monotonic clock (seconds)."""
+        return self._checked_at.get((org_id, name))
 
     async def _check(self, key: Key) -> bool:
         began = monotonic()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 
@@ -123,3 +124,33 @@ def test_an_answer_is_not_given_beyond_its_own_time(hot: MemoryHotAnswers) -> No
     hot.put(ORG, "k", sized("t", ttl_seconds=0.0))
 
     assert hot.get(ORG, "k") is None
+
+
+def test_what_was_vouched_for_before_a_gap_is_given_to_those_who_need_nothing_newer() -> None:
+    now = monotonic()
+    hot = MemoryHotAnswers(1_000_000, 60, lambda org_id, collection: now - 5 if collection == "docs" else None)
+    hot.connection(True)
+    hot.put(ORG, "k", kept(5))
+    hot.put(ORG, "other", replace(kept(5), collection="other"))
+    assert hot.lapsed(ORG, "k", 60) is None
+
+    for connected in (False, True, False, True):
+        hot.connection(connected)
+
+    assert hot.get(ORG, "k") is None
+    assert hot.lapsed(ORG, "other", 60) is None
+    assert hot.lapsed(ORG, "k", 4) is None
+    lapsed = hot.lapsed(ORG, "k", 60)
+    assert lapsed is not None and lapsed.cache == "l1"
+    hot.told("key\x1fa\x1fk\x1f9-0")
+    assert hot.lapsed(ORG, "k", 60) is None
+
+
+def test_what_is_kept_again_after_a_gap_is_as_good_as_new() -> None:
+    hot = MemoryHotAnswers(1_000_000, 60, lambda org_id, collection: monotonic())
+    hot.connection(True)
+    hot.put(ORG, "k", kept(5))
+    hot.connection(False)
+    hot.connection(True)
+    hot.put(ORG, "k", kept(6))
+    assert hot.get(ORG, "k") is not None

@@ -212,14 +212,14 @@ class Stage:
         self.clock, self.positions, self.telemetry = StandingClock(), Positions(), MemoryTelemetry()
         self.epoch = 1
         self.noted: list[tuple[OrgId, str | None, str]] = []
-        self.hot = MemoryHotAnswers(1_000_000, 60)
+        self.changes, self.stages = Changes(), Stages()
+        self.check = FreshnessCheck(self.changes, self.positions)
+        self.hot = MemoryHotAnswers(1_000_000, 60, self.check.checked_at)
         self.hot.connection(True)
         self.store = MemoryAnswers(self.clock, lambda org_id, collection: self.epoch, self.hot.told)
         self.shelf: Shelf = Shelf(self.positions, {"office.md": "The Tokyo office opens at nine."})
         extractive = ExtractiveAnswerer(split_sentences, analyse)
         maker = AnswerMaker(Perch(models), extractive, self.positions, self.clock, TimeOrderedIds())
-        self.changes, self.stages = Changes(), Stages()
-        self.check = FreshnessCheck(self.changes, self.positions)
         layers = AnswerLayers(self.hot, self.store, self.check, self.stages, self.store, defaults, lambda: 0.0)
         # what the dice of exploration show
         self.thrown = 0.0

@@ -217,3 +217,34 @@ async def test_who_asks_after_a_change_does_not_get_what_is_being_made_from_befo
 
     assert (await before).position < (await after).position
     assert stage.shelf.searches == 2
+
+
+async def test_a_bounded_hit_outlasts_a_database_that_comes_back_and_goes_again() -> None:
+    stage = Stage()
+    bounded = replace(question(), cache=CacheOptions(freshness="bounded", max_staleness_seconds=60))
+    await stage.ask(bounded)
+    stage.changes.down = True
+    stage.hot.connection(False)
+    stage.hot.connection(True)
+    stage.hot.connection(False)
+
+    outlasts = await stage.ask(bounded)
+    stage.hot.told(f"key\x1f{ORG}\x1f{next(iter(stage.store.keys()))}\x1f9-0")
+
+    assert outlasts.cache == "l1"
+    assert (await stage.ask(bounded)).cache == "l2"
+
+
+async def test_a_check_that_will_do_is_made_anew_before_it_ends() -> None:
+    stage = Stage()
+    bounded = replace(question(), cache=CacheOptions(freshness="bounded", max_staleness_seconds=0.5))
+    await stage.ask(bounded)
+    asked = stage.changes.asked
+    await asyncio.sleep(0.1)
+
+    hit = await stage.ask(bounded)
+    async with asyncio.timeout(5):
+        while stage.changes.asked == asked:
+            await asyncio.sleep(0.001)
+
+    assert hit.cache == "l1"

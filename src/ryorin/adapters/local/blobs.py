@@ -8,11 +8,12 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from ryorin.contexts.knowledge.commands import StoredContent
-from ryorin.kernel.errors import InvalidInput, NotFound
+from ryorin.kernel.errors import InvalidInput, NotFound, Unavailable
 from ryorin.kernel.messages import OrgId
 
 MEGABYTE = 1024 * 1024
@@ -25,8 +26,14 @@ class LocalBlobStore:
         self._folder = folder
 
     async def put(self, org_id: OrgId, content: AsyncIterator[bytes], max_bytes: int) -> StoredContent:
-        """Store a stream; what this returned is on disk. Raises InvalidInput past `max_bytes`."""
-        folder = self._folder / _folder_of(org_id)
+        """Store a stream; what this returned is on disk. Raises InvalidInput past `max_bytes`, Unavailable when the
+        disk is full or fails."""
+        try:
+            return await self._put(self._folder / _folder_of(org_id), content, max_bytes)
+        except OSError as error:
+            raise Unavailable(f"the content could not be stored: {error.strerror}") from error
+
+    async def _put(self, folder: Path, content: AsyncIterator[bytes], max_bytes: int) -> StoredContent:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         digest, size = hashlib.sha256(), 0
         part: IO[bytes] = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)  # noqa: SIM115 - kept under another name
@@ -39,18 +46,22 @@ class LocalBlobStore:
                 part.write(piece)
             await asyncio.to_thread(_keep, part, folder / digest.hexdigest())
         except BaseException:
-            part.close()
+            with suppress(OSError):
+                # what was not written yet cannot be written now either
+                part.close()
             await asyncio.to_thread(Path(part.name).unlink, missing_ok=True)
             raise
         return StoredContent(digest.hexdigest(), size)
 
     async def get(self, org_id: OrgId, content_hash: str) -> bytes:
-        """The content; raises NotFound."""
+        """The content; raises NotFound, and Unavailable when the disk fails."""
         path = self._folder / _folder_of(org_id) / content_hash
         try:
             return await asyncio.to_thread(path.read_bytes)
-        except OSError as error:
+        except FileNotFoundError as error:
             raise NotFound(f"content {content_hash} is not stored; upload it again") from error
+        except OSError as error:
+            raise Unavailable(f"the content {content_hash} could not be read: {error.strerror}") from error
 
     async def delete(self, org_id: OrgId, content_hash: str, idle_seconds: float) -> bool:
         """Drop a content unless it was stored so lately; whether it is gone."""

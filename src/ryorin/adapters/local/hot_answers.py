@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -24,6 +25,7 @@ CITATION_BYTES = 600
 EVERYTHING = "everything"
 
 _Key = tuple[str, str]
+Vouch = Callable[[OrgId, str], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,22 @@ class _Entry:
     collection: str | None
     kept_at: float
     expires_at: float
+    # notifications may have been missed since it was kept: it was valid at this time (monotonic), more is not known
+    valid_at: float | None = None
 
 
 class MemoryHotAnswers:
-    """The `HotAnswers` port; takes nothing while notifications may be lost, and forgets all when they come again."""
+    """The `HotAnswers` port; takes nothing while notifications may be lost. When they come again, of what it holds only
+    that is known which `vouch` says: at what time every change of a collection had been told (monotonic; None: never).
+    """
 
-    def __init__(self, max_bytes: int, ttl_seconds: float) -> None:
+    def __init__(
+        self,
+        max_bytes: int,
+        ttl_seconds: float,
+        vouch: Callable[[OrgId, str], float | None] = lambda org_id, name: None,
+    ) -> None:
+        self._vouch = vouch
         self._ttl_seconds = ttl_seconds
         free = int(max_bytes * FREE_SHARE)
         # the least recently used goes first, among those that cost money to make and among those that do not
@@ -58,10 +70,21 @@ class MemoryHotAnswers:
 
     def get(self, org_id: OrgId, key: str) -> Answer | None:
         """An answer that this process does not know to be invalid."""
+        entry = self._held(org_id, key)
+        return self._served(entry) if entry is not None and entry.valid_at is None else None
+
+    def lapsed(self, org_id: OrgId, key: str, within_seconds: float) -> Answer | None:
+        """An answer that was valid at most so long ago; what became of it while nothing was told is not known."""
+        entry = self._held(org_id, key)
+        known = entry is not None and entry.valid_at is not None and monotonic() - entry.valid_at <= within_seconds
+        return self._served(entry) if entry is not None and known else None
+
+    def _held(self, org_id: OrgId, key: str) -> _Entry | None:
         entry = self._paid.get((org_id, key)) or self._free.get((org_id, key))
+        return entry if entry is not None and entry.expires_at > monotonic() else None
+
+    def _served(self, entry: _Entry) -> Answer:
         now = monotonic()
-        if entry is None or entry.expires_at <= now:
-            return None
         age = round(entry.answer.age_seconds + now - entry.kept_at, 3)
         return replace(entry.answer, cache="l1", age_seconds=age)
 
@@ -114,8 +137,18 @@ class MemoryHotAnswers:
         """Notifications begin to arrive (True), from which on all are known, or may get lost (False)."""
         self._connected = connected
         if connected:
-            self._paid.clear()
-            self._free.clear()
+            for segment in (self._paid, self._free):
+                for key, entry in list(segment.items()):
+                    self._lapse(segment, key, entry)
+
+    def _lapse(self, segment: LRUCache[_Key, _Entry], key: _Key, entry: _Entry) -> None:
+        if entry.valid_at is not None:
+            return
+        valid_at = self._vouch(OrgId(key[0]), entry.collection) if entry.collection is not None else None
+        if valid_at is None:
+            segment.pop(key, None)
+        else:
+            segment[key] = replace(entry, valid_at=valid_at)
 
     def _drop(self, key: _Key) -> None:
         self._paid.pop(key, None)

@@ -14,7 +14,7 @@ from obstore.store import ObjectStore
 from ryorin.adapters.objects.store import attempted
 from ryorin.contexts.knowledge.commands import StoredContent
 from ryorin.kernel.breaker import CircuitBreaker
-from ryorin.kernel.errors import InvalidInput, NotFound
+from ryorin.kernel.errors import InvalidInput, NotFound, Unavailable
 from ryorin.kernel.messages import OrgId
 
 MEGABYTE = 1024 * 1024
@@ -33,6 +33,12 @@ class ObjectBlobStore:
 
     async def put(self, org_id: OrgId, content: AsyncIterator[bytes], max_bytes: int) -> StoredContent:
         """Store a stream; what this returned is stored. Raises InvalidInput past `max_bytes`, Unavailable."""
+        try:
+            return await self._put(org_id, content, max_bytes)
+        except OSError as error:
+            raise Unavailable(f"the content could not be stored: {error.strerror}") from error
+
+    async def _put(self, org_id: OrgId, content: AsyncIterator[bytes], max_bytes: int) -> StoredContent:
         digest, size = hashlib.sha256(), 0
         with tempfile.SpooledTemporaryFile(max_size=SPOOLED) as waiting:
             async for piece in content:

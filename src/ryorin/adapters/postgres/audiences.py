@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from cachebox import LRUCache
 
 from ryorin.adapters.postgres.pool import Pool
@@ -10,6 +12,8 @@ from ryorin.kernel.messages import OrgId
 
 NAMED = "SELECT readers FROM answer_collections WHERE org_id = %s AND collection = %s"
 REMEMBERED = 10_000
+# for so long an answer waits for what was known before (seconds)
+ASK_SECONDS = 0.25
 
 _Key = tuple[str, str]
 
@@ -32,8 +36,9 @@ class PostgresAudiences:
             return known
         began = self._round
         try:
-            row = await self._pool.fetch_one(NAMED, key)
-        except Unavailable:
+            async with asyncio.timeout(ASK_SECONDS if read_in is not None else None):
+                row = await self._pool.fetch_one(NAMED, key)
+        except (Unavailable, TimeoutError):
             if read_in is None:
                 raise
             return known

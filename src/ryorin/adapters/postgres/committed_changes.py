@@ -25,8 +25,8 @@ ORDER BY events.transaction_id DESC, events.position DESC LIMIT 1
 STAGE = "SELECT pipeline FROM search_collections WHERE org_id = %s AND collection = %s"
 # decided rarely, and asked for with every hit
 REMEMBERED, REMEMBER_SECONDS = 10_000, 2.0
-# for so long an answer waits for it (seconds)
-ASK_SECONDS = 1.0
+# for so long an answer waits for it, where nothing is known and where something is (seconds)
+ASK_SECONDS, MOMENT_SECONDS = 1.0, 0.1
 
 
 class PostgresCommittedChanges:
@@ -57,22 +57,35 @@ class PostgresCacheStages:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._known: LRUCache[tuple[str, str], tuple[float, CacheStage]] = LRUCache(REMEMBERED)
+        self._asking: set[asyncio.Task[CacheStage]] = set()
 
     async def of(self, org_id: OrgId, collection: str) -> CacheStage:
         """What a collection has decided; nothing when there is none of that name.
 
         What it had decided when it was last heard, while the database does not answer.
         """
-        at, known = self._known.get((org_id, collection)) or (None, CacheStage())
+        key = (org_id, collection)
+        at, known = self._known.get(key) or (None, CacheStage())
         if at is not None and monotonic() - at < REMEMBER_SECONDS:
             return known
+        if at is None:
+            return await self._asked(key, known)
+        # whoever comes meanwhile does not ask too, and nobody waits for what is known but for a moment
+        self._known[key] = monotonic(), known
+        asking = asyncio.create_task(self._asked(key, known))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        await asyncio.wait({asking}, timeout=MOMENT_SECONDS)
+        return asking.result() if asking.done() else known
+
+    async def _asked(self, key: tuple[str, str], known: CacheStage) -> CacheStage:
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                row = await self._pool.fetch_one(STAGE, (org_id, collection))
+                row = await self._pool.fetch_one(STAGE, key)
         except (Unavailable, TimeoutError):
             # tried again when that would be due
-            self._known[org_id, collection] = monotonic(), known
+            self._known[key] = monotonic(), known
             return known
         pipeline: Pipeline = from_json(Pipeline, row["pipeline"] if row else {})
-        self._known[org_id, collection] = monotonic(), pipeline.cache
+        self._known[key] = monotonic(), pipeline.cache
         return pipeline.cache

@@ -89,7 +89,9 @@ def answer_handlers(
     serves: bool,
 ) -> Answering:
     """The dispatch tables of the answers context, and the process to close; `serves`: for others than ourselves."""
-    hot = MemoryHotAnswers(int(settings.cache.l1_megabytes * MEGABYTE), settings.cache.l1_ttl_seconds)
+    check = FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions)
+    room = int(settings.cache.l1_megabytes * MEGABYTE)
+    hot = MemoryHotAnswers(room, settings.cache.l1_ttl_seconds, check.checked_at)
     base.notifications.subscribe(Channel.EVICTIONS, hot.told)
     base.notifications.on_connection(hot.connection)
     audiences = PostgresAudiences(base.pool)
@@ -105,7 +107,7 @@ def answer_handlers(
     layers = AnswerLayers(
         hot,
         PostgresAnswerStore(base.pool, cold_answers(settings, base)),
-        FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions),
+        check,
         PostgresCacheStages(base.pool),
         audiences,
         CacheDefaults(

@@ -227,6 +227,10 @@ class HotAnswers(Protocol):
         """An answer that this process does not know to be invalid."""
         ...
 
+    def lapsed(self, org_id: OrgId, key: str, within_seconds: float) -> Answer | None:
+        """An answer from before notifications were lost, which was valid at most so long ago."""
+        ...
+
     def put(self, org_id: OrgId, key: str, kept: KeptAnswer) -> bool:
         """Keep an answer if all is known that could have made it invalid, and did not; whether that is so."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ LOCAL_ADMINISTRATOR = Actor(LOCAL_ORGANISATION, "local-administrator", frozenset
 MEMORY = timedelta(seconds=1)
 # how long one is believed while the directory does not answer, and how often it is tried then
 GRACE, TRY_AGAIN = timedelta(minutes=5), timedelta(seconds=5)
+# how long whoever is believed waits for a directory that does not say a word (seconds)
+ASK_SECONDS = 0.5
 # last use is for people: once a minute is enough
 USE_NOTED = timedelta(minutes=1)
 MAX_REMEMBERED = 10_000
@@ -66,8 +69,10 @@ class Authenticator:
         if known is not None and now < known.again_at:
             return known.actor
         try:
-            actor, ends_at = await (self._without_credential() if credential is None else self._find(credential, now))
-        except Unavailable:
+            trusted = known is not None and now - known.found_at <= GRACE
+            async with asyncio.timeout(ASK_SECONDS if trusted else None):
+                actor, ends_at = await self._found(credential, now)
+        except (Unavailable, TimeoutError):
             if known is None or now - known.found_at > GRACE:
                 raise
             self._known[name] = replace(known, again_at=now + TRY_AGAIN)
@@ -79,6 +84,9 @@ class Authenticator:
             self._known.clear()
         self._known[name] = _Known(actor, now, now + MEMORY, ends_at)
         return actor
+
+    async def _found(self, credential: str | None, now: datetime) -> tuple[Actor, datetime | None]:
+        return await (self._without_credential() if credential is None else self._find(credential, now))
 
     async def _without_credential(self) -> tuple[Actor, datetime | None]:
         if self._local and not await self._directory.any_usable():
