@@ -60,6 +60,7 @@ RULES: dict[str, int] = {
     "DELETE /api/v1/collections/{collection}/documents/{document}": EDITOR,
     "POST /api/v1/collections/{collection}/restore/{document}": EDITOR,
     "POST /api/v1/collections/{collection}/erase/{document}": ADMIN,
+    "POST /api/v1/collections/{collection}/fetch/{document}": EDITOR,
     "POST /api/v1/expand-query": VIEWER,
     # answers, tasks and what they were made from
     "GET /api/v1/answers": VIEWER,

@@ -34,6 +34,7 @@ from ryorin.adapters.postgres.search_index import PostgresChunkIndex
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.adapters.postgres.stored_chunks import PostgresStoredChunks
 from ryorin.adapters.postgres.vector_indexes import PostgresVectorIndexes
+from ryorin.adapters.web.fetcher import WebFetcher
 from ryorin.bootstrap.background import Ledgers, Role, background_work
 from ryorin.bootstrap.checks import Checks
 from ryorin.bootstrap.figures import Figures
@@ -239,6 +240,8 @@ def _write_ports(
     embedders = {name: knowledge.PassageEmbedder(space, vectors) for name, space in spaces.items()}
     for embedder in embedders.values():
         stack.callback(embedder.close)
+    fetcher = WebFetcher(settings.fetch.allowed_hosts, settings.max_upload_bytes, settings.fetch.timeout)
+    stack.push_async_callback(fetcher.close)
     return knowledge.WritePorts(
         events=base.events,
         blobs=blobs,
@@ -248,6 +251,8 @@ def _write_ports(
         indexes=PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id),
         stores=stores.keys(),
         rerankers=rerank.names,
+        fetcher=fetcher,
+        max_fetched_bytes=settings.max_upload_bytes,
     )
 
 

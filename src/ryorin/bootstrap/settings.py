@@ -126,6 +126,16 @@ class ErasureSettings(BaseModel):
     idle_seconds: float = Field(default=600, gt=0)
 
 
+class FetchSettings(BaseModel):
+    """How long a document at a URL may take (seconds), and which hosts it may come from although their addresses are
+    not of the public internet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    timeout: float = Field(default=60, gt=0)
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_named)] = ()
+
+
 class CacheSettings(BaseModel):
     """How much memory answers may take in a process (megabytes), how long answers are kept (seconds), how large one may
     be (bytes), after how long without a question its body moves to object storage (seconds; None: never), whether a
@@ -269,6 +279,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     objects: ObjectSettings = ObjectSettings()
     erasure: ErasureSettings = ErasureSettings()
+    fetch: FetchSettings = FetchSettings()
     langfuse: LangfuseSettings = LangfuseSettings()
     oidc: OidcSettings = OidcSettings()
     limits: LimitSettings = LimitSettings()

@@ -10,6 +10,7 @@ from ryorin.kernel.errors import RyorinError
 STATUS: Mapping[str, int] = {
     "invalid_input": 400,
     "unreadable_document": 422,
+    "url_refused": 422,
     "model_rejected": 400,
     "unauthenticated": 401,
     "forbidden": 403,
@@ -28,6 +29,7 @@ STATUS: Mapping[str, int] = {
     "idempotency_key_reused": 422,
     "stale_read": 503,
     "unavailable": 503,
+    "newer_version": 503,
     "model_unavailable": 503,
     "model_limited": 429,
     "budget_exceeded": 429,

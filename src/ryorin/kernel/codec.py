@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
-from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.errors import InvalidInput, NewerVersion
 from ryorin.kernel.events import Event
 from ryorin.kernel.messages import Command
 
@@ -144,6 +144,11 @@ class Registry(Generic[T]):
             if self._kinds.setdefault(name, kind) is not kind:
                 raise ValueError(f"two messages are called {name!r}")
 
+    @property
+    def names(self) -> list[str]:
+        """What is known."""
+        return list(self._kinds)
+
     def register_upcaster(self, name: str, from_version: int, upcaster: Upcaster) -> None:
         """Teach how data of `from_version` becomes the next version's."""
         self._upcasters[name, from_version] = upcaster
@@ -151,10 +156,10 @@ class Registry(Generic[T]):
     def decode(self, name: str, data: Mapping[str, JSON], schema_version: int = 1) -> T:
         """Rebuild a message; older schema versions are upcast step by step.
 
-        Raises InvalidInput when the name is unknown or the data do not fit.
+        Raises NewerVersion when the name is unknown, InvalidInput when the data do not fit.
         """
         if name not in self._kinds:
-            raise InvalidInput(f"unknown message {name!r}; was it written by a newer version of Ryorin?")
+            raise NewerVersion(f"unknown message {name!r}: it was written by a newer version of Ryorin")
         fields = dict(data)
         while (name, schema_version) in self._upcasters:
             fields = self._upcasters[name, schema_version](fields)

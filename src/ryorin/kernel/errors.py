@@ -77,6 +77,13 @@ class Unavailable(RyorinError):
     retryable = True
 
 
+class NewerVersion(RyorinError):
+    """Something was written by a version that knows more; a process of that version can go on with it."""
+
+    code = "newer_version"
+    retryable = True
+
+
 class DeadlineExceeded(RyorinError):
     """The work did not end within its time."""
 

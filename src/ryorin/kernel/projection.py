@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from ryorin.kernel.errors import Unavailable
+from ryorin.kernel.errors import NewerVersion, Unavailable
 from ryorin.kernel.events import LogPosition, RecordedEvent
 from ryorin.kernel.ports import EventStore, Telemetry
 
@@ -159,8 +159,8 @@ class ProjectionRunner(Generic[W]):
             await asyncio.sleep(min(POLL_SECONDS * 2**failures, MAX_PAUSE_SECONDS))
 
     async def _note(self, error: Exception) -> None:
-        if isinstance(error, Unavailable):
-            # something that it needs is away: it goes on when that is back
+        if isinstance(error, Unavailable | NewerVersion):
+            # what it needs is away, and it goes on when that is back; or another process is to go on
             logger.warning("projection %s waits: %s", self.projection.name, error.detail)
         else:
             logger.exception("projection %s failed", self.projection.name)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ryorin.kernel.codec import event_registry, from_json, to_json
-from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.errors import InvalidInput, NewerVersion
 from ryorin.kernel.events import Event, LogPosition
 
 
@@ -64,7 +64,7 @@ def test_older_schema_versions_are_upcast_step_by_step() -> None:
 
 
 def test_an_unknown_event_is_named() -> None:
-    with pytest.raises(InvalidInput, match=r"test\.unknown"):
+    with pytest.raises(NewerVersion, match=r"test\.unknown"):
         event_registry().decode("test.unknown", {})
 
 

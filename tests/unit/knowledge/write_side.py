@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import numpy as np
@@ -22,6 +23,7 @@ from ryorin.contexts.knowledge.commands import PutDocument
 from ryorin.contexts.knowledge.domain.parsed import ParsedDocument
 from ryorin.contexts.knowledge.errors import UnreadableDocument
 from ryorin.contexts.knowledge.module import PassageEmbedder, WritePorts, command_handlers
+from ryorin.contexts.knowledge.write.ports import Fetched
 from ryorin.kernel.bus import CommandBus, Receipt
 from ryorin.kernel.commands import CommandRecord
 from ryorin.kernel.events import BEGINNING, Event
@@ -70,6 +72,20 @@ class MarkdownOnly:
         return ParsedDocument(text, None, media_type, None)
 
 
+class MemoryWeb:
+    """Pages by their URLs; an exception is raised instead."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Fetched | Exception] = {}
+
+    @asynccontextmanager
+    async def fetch(self, url: str) -> AsyncIterator[Fetched]:
+        page = self.pages[url]
+        if isinstance(page, Exception):
+            raise page
+        yield page
+
+
 class WriteSide:
     """Bus, worker and everything below, in memory."""
 
@@ -81,6 +97,7 @@ class WriteSide:
         self.other = HashEngine("other@1")
         embedder = PassageEmbedder(self.engine, self.vectors)
         self.indexes = MemoryVectorIndexes()
+        self.web = MemoryWeb()
         ports = WritePorts(
             self.events,
             self.blobs,
@@ -90,6 +107,8 @@ class WriteSide:
             self.indexes,
             stores={"pgvector", "qdrant"},
             rerankers={"features", "none"},
+            fetcher=self.web,
+            max_fetched_bytes=1_000_000,
         )
         transactions = MemoryTransactions(self.events, self.log, self.queue)
         executor = CommandExecutor(

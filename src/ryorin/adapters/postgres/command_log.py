@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 # three renewals long: a busy event loop must not cost a worker its lease
 LEASE_SECONDS = 20.0
 # a command that took its worker down this often is not tried again by itself
-MAX_INTERRUPTIONS = 20
+# two beside others, which are not blamed for them, and the rest alone: they can be a coincidence of restarts only
+SUSPECT_INTERRUPTIONS, MAX_INTERRUPTIONS = 2, 8
 POLL_SECONDS = 1.0
 
 
@@ -155,6 +156,8 @@ class PostgresCommandLog:
             "owner": self._owner.name,
             "seconds": LEASE_SECONDS,
             "max_interruptions": MAX_INTERRUPTIONS,
+            "suspect": SUSPECT_INTERRUPTIONS,
+            "names": self._registry.names,
         }
         while True:
             async with self._pool.connection() as connection:

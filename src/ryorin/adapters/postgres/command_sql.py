@@ -48,7 +48,9 @@ RUNNABLE_CONDITION = """(state = 'accepted'
 # Whose turn it is: of each organisation with open commands the oldest that can be run, and of those the one whose
 # organisation has the fewest under way. Two workers that look at once do not take the same. In the order of acceptance,
 # which only the index of open commands has: others begin with the organisation too, and hold all that ever ended.
-# Attempts count handled failures; a worker that vanished counts as an interruption of the same attempt.
+# Attempts count handled failures; a worker that vanished counts as an interruption of the same attempt. Whose worker
+# vanished twice is carried out alone in its process: then it is known who did it, and nobody is interrupted with it.
+# Commands of a newer version are left to its workers.
 LEASE = f"""
 WITH RECURSIVE organisations AS (
     (SELECT org_id FROM commands WHERE queue = %(queue)s AND {OPEN_CONDITION} ORDER BY org_id LIMIT 1)
@@ -62,6 +64,7 @@ turn AS (
     CROSS JOIN LATERAL (
         SELECT id, accepted_at FROM commands c
         WHERE c.queue = %(queue)s AND c.org_id = organisations.org_id AND {OPEN_CONDITION} AND {RUNNABLE_CONDITION}
+          AND c.name = ANY(%(names)s)
         ORDER BY c.accepted_at, c.id LIMIT 1 FOR UPDATE SKIP LOCKED) AS oldest
     ORDER BY (SELECT count(*) FROM commands r
               WHERE r.queue = %(queue)s AND r.org_id = organisations.org_id AND r.state = 'running'
@@ -81,6 +84,11 @@ UPDATE commands SET
     lease_expires_at = now() + make_interval(secs => %(seconds)s),
     next_attempt_at = NULL, started_at = COALESCE(started_at, now())
 WHERE id = (SELECT id FROM turn)
+  AND NOT EXISTS (
+    SELECT 1 FROM commands o
+    WHERE o.state = 'running' AND o.lease_owner = %(owner)s AND o.lease_expires_at >= now()
+      AND (o.interruptions >= %(suspect)s
+           OR commands.interruptions + (commands.state = 'running')::int >= %(suspect)s))
 RETURNING {COLUMNS}
 """
 

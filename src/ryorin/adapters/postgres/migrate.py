@@ -1,54 +1,53 @@
-"""Brings a database to the present schema: pgvector, Procrastinate's tables, our migrations; under a lock."""
+"""Brings a database to the present schema, unless it is there already.
+
+Migrations only add (docs/en/deployment.md): a database that a newer version has migrated serves this one too, and old
+and new processes run side by side while they are replaced one by one.
+"""
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from pathlib import Path
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from procrastinate.schema import SchemaManager
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import NullPool
+from psycopg.errors import UndefinedTable
 
 from ryorin.kernel.errors import Unavailable
 
-# any constant will do: it only has to be the same in all processes of one database
-MIGRATION_LOCK = 0x52594F52494E
+logger = logging.getLogger(__name__)
+
+VERSION = "SELECT version_num FROM alembic_version"
 
 
 def migrate(url: str) -> None:
-    """Upgrade the database at a libpq URL; processes that come together wait for the first.
+    """Upgrade the database at a libpq URL if it is older; processes that come together wait for the first.
 
     Raises Unavailable when the server cannot be reached, lacks pgvector, or a migration fails.
     """
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
+    found = _version(url)
+    if found is not None and found > newest():
+        logger.warning("the database has the schema %s of a newer version; this one knows %s", found, newest())
+    if found is None or found < newest():
+        # what runs migrations takes a quarter of a second to load, and is needed once
+        from ryorin.adapters.postgres.upgrade import upgrade  # noqa: PLC0415
+
+        upgrade(url)
+
+
+@cache
+def newest() -> str:
+    """The newest revision that there is a migration to; revisions are numbered."""
+    return max(file.name[:4] for file in (Path(__file__).parent / "migrations" / "versions").glob("0*.py"))
+
+
+def _version(url: str) -> str | None:
     try:
-        with engine.connect() as connection:
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
-            connection.commit()
-            # closing the connection gives the session's lock back, also when a migration fails
-            _upgrade(connection)
-    except OperationalError as error:
-        raise Unavailable(f"PostgreSQL does not answer: {_first_line(error)}; is it running?") from error
-    except DBAPIError as error:
-        raise Unavailable(f"the database could not be migrated: {_first_line(error)}") from error
-    finally:
-        engine.dispose()
-
-
-def _upgrade(connection: Connection) -> None:
-    connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
-    if connection.execute(text("SELECT to_regclass('procrastinate_jobs')")).scalar() is None:
-        connection.exec_driver_sql(SchemaManager.get_schema().replace("%", "%%"))
-    connection.commit()
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    connection.commit()
-
-
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0]
+        with psycopg.connect(url) as connection:
+            row = connection.execute(VERSION).fetchone()
+    except UndefinedTable:
+        return None
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise Unavailable(f"PostgreSQL does not answer: {reason}; is it running?") from error
+    return str(row[0]) if row else None

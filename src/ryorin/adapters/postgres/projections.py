@@ -23,6 +23,7 @@ CHECKPOINT = """
 SELECT generation, transaction_id::text::bigint AS transaction_id, position FROM projection_generations
 WHERE name = %(name)s AND CASE WHEN %(generation)s::int IS NULL THEN state = 'active'
                                ELSE generation = %(generation)s END
+  AND (%(fingerprint)s::text IS NULL OR fingerprint = %(fingerprint)s)
 """
 ADVANCE = """
 UPDATE projection_generations SET transaction_id = %s::text::xid8, position = %s, updated_at = now()
@@ -120,7 +121,8 @@ class PostgresProjectionStore(Generic[W]):
         """Create the first generation if there is none, and drop what an unfinished rebuild left."""
         async with self._pool.transaction() as connection:
             await run(connection, WAIT_LOCK, (self._name,))
-            if not await rows_of(connection, CHECKPOINT, {"name": self._name, "generation": None}):
+            anything = {"name": self._name, "generation": None, "fingerprint": None}
+            if not await rows_of(connection, CHECKPOINT, anything):
                 await self._create(connection, 1, "active")
                 await run(connection, self._schema.show(1))
 
@@ -135,11 +137,14 @@ class PostgresProjectionStore(Generic[W]):
 
     @asynccontextmanager
     async def open(self, generation: int | None = None) -> AsyncIterator[PostgresProjectionTransaction[W] | None]:
-        """Lock a generation for one batch; None when another runner has it."""
+        """Lock a generation for one batch; None when another runner has it, or only those of another version can: while
+        processes are replaced one by one, tables of the new version are none of the old one's business.
+        """
         async with self._pool.transaction() as connection:
             lock = self._name if generation is None else f"{self._name}#{generation}"
             locked = await rows_of(connection, TRY_LOCK, (lock,))
-            parameters = {"name": self._name, "generation": generation}
+            own = self._schema.fingerprint if self._schema.ddl else None
+            parameters = {"name": self._name, "generation": generation, "fingerprint": own}
             found = await rows_of(connection, CHECKPOINT, parameters) if locked[0]["locked"] else []
             if not found:
                 yield None

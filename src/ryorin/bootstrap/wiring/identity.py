@@ -6,8 +6,6 @@ from contextlib import AsyncExitStack
 
 import httpx
 
-from ryorin.adapters.oidc.keys import IssuerKeys
-from ryorin.adapters.oidc.verifier import OidcVerifier, TokenRules
 from ryorin.bootstrap.settings import OidcSettings, Settings
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.bootstrap.wiring.redis import rate_limiter
@@ -51,6 +49,10 @@ def token_verifier(settings: OidcSettings, client: httpx.AsyncClient) -> TokenVe
     """What the settings say; None without an issuer."""
     if settings.issuer is None:
         return None
+    # cryptography takes a while to load, and most servers have keys only
+    from ryorin.adapters.oidc.keys import IssuerKeys  # noqa: PLC0415
+    from ryorin.adapters.oidc.verifier import OidcVerifier, TokenRules  # noqa: PLC0415
+
     clerk = settings.preset == "clerk"
     rules = TokenRules(
         issuer=settings.issuer,

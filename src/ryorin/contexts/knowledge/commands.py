@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_readers, check_tag
+from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_readers, check_tag, check_url
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command, Result, Scope
@@ -197,6 +197,32 @@ class PutDocument(_DocumentCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FetchDocument(_DocumentCommand):
+    """Make what is at a URL the current content of a document, as `PutDocument` does.
+
+    Its metadata `url` tells whence.
+    """
+
+    name: ClassVar[str] = "knowledge.fetch_document"
+    queued: ClassVar[bool] = True
+    queue: ClassVar[str] = "ingest"
+
+    url: str
+    title: str | None = None
+    metadata: Mapping[str, str] | None = None
+    tags: tuple[str, ...] | None = None
+    readers: tuple[str, ...] | None = None
+
+    def validate(self) -> None:
+        super(FetchDocument, self).validate()
+        check_url(self.url)
+        check_metadata({**(self.metadata or {}), "url": self.url})
+        for tag in self.tags or ():
+            check_tag(tag)
+        check_readers(self.readers or ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PutRecords(Command):
     """Make many short texts the current contents of as many documents: all of them, or none.
 
@@ -284,6 +310,7 @@ COMMANDS: tuple[type[Command], ...] = (
     ConfigureCollection,
     MoveIndex,
     PutDocument,
+    FetchDocument,
     PutRecords,
     DeleteDocument,
     EraseDocument,

@@ -11,6 +11,12 @@ class UnreadableDocument(InvalidInput):
     code = "unreadable_document"
 
 
+class UrlRefused(InvalidInput):
+    """Nothing is fetched from there; the detail says why."""
+
+    code = "url_refused"
+
+
 class CollectionNotFound(NotFound):
     """No such collection in this organisation."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import EVERYONE
@@ -13,6 +14,7 @@ MAX_TAG_CHARACTERS = 100
 MAX_METADATA_ENTRIES = 64
 MAX_METADATA_CHARACTERS = 2000
 MAX_READERS = 100
+MAX_URL_CHARACTERS = 2000
 MAX_READER_CHARACTERS = 210
 
 
@@ -35,6 +37,19 @@ def check_tag(tag: str) -> None:
     """Raise InvalidInput unless `tag` can be a tag."""
     if not tag.strip() or len(tag) > MAX_TAG_CHARACTERS or not printable(tag):
         raise InvalidInput(f"tag {tag[:80]!r} must have 1-{MAX_TAG_CHARACTERS} printable characters")
+
+
+def check_url(url: str) -> None:
+    """Raise InvalidInput unless something might be fetched from there: http or https, and no credentials."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise InvalidInput(f"the URL {url[:200]!r} is none: {error}") from error
+    if not known or len(url) > MAX_URL_CHARACTERS or not printable(url) or " " in url:
+        raise InvalidInput(f"the URL {url[:200]!r} must be http:// or https://, with a host")
+    if parts.username is not None or parts.password is not None:
+        raise InvalidInput("the URL must hold no credentials: it is kept and shown")
 
 
 def check_metadata(metadata: Mapping[str, str]) -> None:

@@ -33,8 +33,9 @@ from ryorin.contexts.knowledge.write.delete_document import DeleteDocumentHandle
 from ryorin.contexts.knowledge.write.embedder import PassageEmbedder
 from ryorin.contexts.knowledge.write.erase_document import EraseDocumentHandler
 from ryorin.contexts.knowledge.write.feed_vectors import VectorFeeder
+from ryorin.contexts.knowledge.write.fetch_document import FetchDocumentHandler
 from ryorin.contexts.knowledge.write.move_index import MoveIndexHandler
-from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser, VectorIndexes
+from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser, Fetcher, VectorIndexes
 from ryorin.contexts.knowledge.write.put_document import PutDocumentHandler
 from ryorin.contexts.knowledge.write.put_records import PutRecordsHandler
 from ryorin.contexts.knowledge.write.restore_document import RestoreDocumentHandler
@@ -81,6 +82,8 @@ class WritePorts:
     indexes: VectorIndexes
     stores: Collection[str]
     rerankers: Collection[str]
+    fetcher: Fetcher
+    max_fetched_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +106,15 @@ class ReadPorts:
 def command_handlers(ports: WritePorts) -> Mapping[type[Command], CommandHandler[Any, Any]]:
     """The write side's dispatch table."""
     ingesting = (ports.events, ports.blobs, ports.parser, ports.chunks, ports.embedders, ports.indexes)
+    put = PutDocumentHandler(*ingesting)
     return {
         commands.CreateCollection: CreateCollectionHandler(),
         commands.DescribeCollection: DescribeCollectionHandler(),
         commands.DeleteCollection: DeleteCollectionHandler(),
         commands.ConfigureCollection: ConfigureCollectionHandler(ports.rerankers),
         commands.MoveIndex: MoveIndexHandler(ports.events, ports.chunks, ports.indexes, ports.embedders, ports.stores),
-        commands.PutDocument: PutDocumentHandler(*ingesting),
+        commands.PutDocument: put,
+        commands.FetchDocument: FetchDocumentHandler(ports.fetcher, ports.blobs, put, ports.max_fetched_bytes),
         commands.PutRecords: PutRecordsHandler(*ingesting),
         commands.DeleteDocument: DeleteDocumentHandler(),
         commands.EraseDocument: EraseDocumentHandler(),

@@ -13,6 +13,7 @@ from ryorin.contexts.answers.queries import AnswerQuestion
 from ryorin.contexts.knowledge.commands import (
     DeleteDocument,
     EraseDocument,
+    FetchDocument,
     PutDocument,
     PutRecords,
     RestoreDocument,
@@ -31,7 +32,7 @@ from ryorin.contexts.knowledge.queries import (
 from ryorin.contexts.knowledge.records import MAX_RECORDS_BYTES, read_records
 from ryorin.entrypoints.rest.commands import command_response
 from ryorin.entrypoints.rest.context import CallerNeeded, CollectionName, DemandNeeded, DocumentId, IdempotencyKey
-from ryorin.entrypoints.rest.schemas import CommandState, ReadersBody, RestoreBody, TagsBody, Written
+from ryorin.entrypoints.rest.schemas import CommandState, FetchBody, ReadersBody, RestoreBody, TagsBody, Written
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.errors import InvalidInput
 
@@ -192,6 +193,34 @@ async def delete_document(
 ) -> Written:
     """Take a document out of index and answers; its versions stay restorable."""
     return Written(**await caller.send(DeleteDocument(collection=collection, document=document), key))
+
+
+@router.post(
+    "/fetch/{document:path}",
+    status_code=202,
+    response_model=CommandState,
+    responses={200: {"model": CommandState, "description": "Done within the preferred wait"}},
+)
+async def fetch_document(
+    collection: CollectionName,
+    document: DocumentId,
+    body: FetchBody,
+    caller: CallerNeeded,
+    key: IdempotencyKey = None,
+    prefer: Prefer = None,
+) -> JSONResponse:
+    """Make what is at a URL the document's content: fetched by a worker, from the public internet only."""
+    command = FetchDocument(
+        collection=collection,
+        document=document,
+        url=body.url,
+        title=body.title,
+        metadata=body.metadata,
+        tags=tuple(body.tags) if body.tags is not None else None,
+        readers=tuple(body.readers) if body.readers is not None else None,
+    )
+    receipt = await caller.services.commands.send(command, caller.actor, idempotency_key=key)
+    return await command_response(caller, receipt.record.envelope.id, prefer)
 
 
 @router.post("/erase/{document:path}")

@@ -56,6 +56,20 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class FetchBody(Body):
+    """Where a document is to be fetched from, and what is to be said of it; what is left out stays as it is."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"url": "https://example.com/handbook.html", "tags": ["web"]}]}
+    )
+
+    url: str = Field(max_length=2000)
+    title: str | None = Field(default=None, max_length=500)
+    metadata: dict[str, str] | None = None
+    tags: list[str] | None = None
+    readers: list[str] | None = None
+
+
 class RetryBody(Body):
     """What is different when a command is tried again: fields of its payload, for administrators."""
 

@@ -46,6 +46,23 @@ class BlobStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What is at a URL: its pieces, what it calls itself, and what its server says it is."""
+
+    content: AsyncIterator[bytes]
+    filename: str
+    media_type: str | None
+
+
+class Fetcher(Protocol):
+    """The web."""
+
+    def fetch(self, url: str) -> AbstractAsyncContextManager[Fetched]:
+        """What is at a URL now; raises UrlRefused, and Unavailable for what may be otherwise later."""
+        ...
+
+
 class ChunkStore(Protocol):
     """Chunk sets by id: plain state beside the log, from which indexes are rebuilt."""
 

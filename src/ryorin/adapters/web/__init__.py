@@ -1,0 +1,1 @@
+"""Fetches contents from the web, and from nowhere else."""
