@@ -225,7 +225,7 @@ def main() -> None:
     """Parse arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small index, for correctness only")
-    asyncio.run(run_all(10_000, 6) if parser.parse_args().quick else run_all(100_000, 60))
+    asyncio.run(run_all(4_000, 6) if parser.parse_args().quick else run_all(100_000, 60))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from benchmarks.server import ServerProcess
+from ryorin.bootstrap import cli
 from tests.malformed import hostile_but_valid, malformed_files, sample_files
 
 
@@ -27,6 +29,16 @@ def ryorin(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def inside(monkeypatch: pytest.MonkeyPatch, data_dir: Path, *arguments: str) -> int:
+    """As `ryorin`, in this process: to start a program takes longer than all that most of them do."""
+    monkeypatch.setenv("RYORIN_DATA_DIR", str(data_dir))
+    monkeypatch.setattr(sys, "argv", ["ryorin", *arguments])
+    monkeypatch.setattr(cli, "configure_logging", lambda level: None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
 
 
 @pytest.mark.timeout(240)
@@ -64,13 +76,35 @@ def test_a_bad_file_never_blocks_the_batch(server: ServerProcess, tmp_path: Path
         (("search", "x", "--collection", "nowhere"), "there is no collection 'nowhere'"),
         (("ask", "x", "--collection", "docs", "--model", "gpt-9"), "there is no model 'gpt-9'"),
         (("ingest", "/no/such/folder", "--collection", "x"), "/no/such/folder does not exist"),
-        (("serve", "--roles", "cook"), "roles 'cook'"),
-        (("serve", "--host", "0.0.0.0", "--port", "0"), "refuses to listen"),
         (("commands", "show", "not-an-id"), "valid UUID"),
         (("projections", "rebuild", "nothing"), "there is no projection 'nothing'"),
+        (("records", "/no/such/file", "-c", "docs"), "/no/such/file cannot be read"),
+        (("records", __file__, "-c", "docs"), "line 1: it is not JSON"),
+        (("erase", "never.md", "-c", "docs", "--yes"), "there is nothing of a document 'never.md'"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_no_traceback(
+    server: ServerProcess,
+    arguments: tuple[str, ...],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = inside(monkeypatch, server.data_dir, *arguments)
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+    assert code in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("serve", "--roles", "cook"), "roles 'cook'"),
+        (("serve", "--host", "0.0.0.0", "--port", "0"), "refuses to listen"),
+    ],
+)
+def test_a_server_that_cannot_start_says_why_in_one_line(
     server: ServerProcess, arguments: tuple[str, ...], words: str
 ) -> None:
     finished = ryorin(server.data_dir, *arguments)
@@ -80,15 +114,27 @@ def test_a_users_mistake_is_one_line_and_no_traceback(
     assert finished.returncode in (1, 2)
 
 
-def test_doctor_and_statuses_as_json(server: ServerProcess) -> None:
-    doctor = ryorin(server.data_dir, "doctor", "--json")
-    projections = ryorin(server.data_dir, "projections", "status", "--json")
-    commands = ryorin(server.data_dir, "commands", "list", "--limit", "3", "--json")
+def test_records_of_a_file_go_in_together_and_one_is_erased(server: ServerProcess, tmp_path: Path) -> None:
+    file = tmp_path / "tickets.ndjson"
+    lines = (json.dumps({"id": f"t{one}", "text": f"Ticket {one} is open."}) for one in range(1100))
+    file.write_text("\n".join(lines))
+    put = ryorin(server.data_dir, "records", str(file), "--collection", "tickets", "--json")
+    assert put.returncode == 0, put.stderr
+    assert json.loads(put.stdout)["added"] == 1100
+    erased = ryorin(server.data_dir, "erase", "t7", "--collection", "tickets", "--yes")
+    assert (erased.returncode, "erased t7" in erased.stdout) == (0, True)
 
-    assert doctor.returncode == 0, doctor.stdout
-    assert all(check["ok"] for check in json.loads(doctor.stdout))
-    assert {one["name"] for one in json.loads(projections.stdout)} >= {"knowledge.search", "answers.freshness"}
-    assert len(json.loads(commands.stdout)) == 3
+
+def test_doctor_and_statuses_as_json(
+    server: ServerProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*arguments: str) -> Any:
+        assert inside(monkeypatch, server.data_dir, *arguments, "--json") == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert all(check["ok"] for check in told("doctor"))
+    assert {one["name"] for one in told("projections", "status")} >= {"knowledge.search", "answers.freshness"}
+    assert len(told("commands", "list", "--limit", "3")) == 3
 
 
 @pytest.mark.timeout(240)

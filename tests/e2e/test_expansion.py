@@ -25,7 +25,7 @@ def expander() -> Iterator[ServerProcess]:
 @contextmanager
 def searching(url: str) -> Iterator[httpx.Client]:
     """A server with two documents that asks another for wordings."""
-    environment = {"RYORIN_EXPANSION__URL": url, "RYORIN_EXPANSION__TIMEOUT": "2"}
+    environment = {"RYORIN_EXPANSION__URL": url, "RYORIN_EXPANSION__TIMEOUT": "1"}
     with ServerProcess(**environment) as server, httpx.Client(base_url=server.base_url, timeout=60) as client:
         for name in ("office", "lake"):
             path = f"/api/v1/collections/docs/documents/{name}.md"

@@ -15,6 +15,8 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from benchmarks.server import ServerProcess
 
@@ -55,7 +57,7 @@ def test_no_input_makes_the_server_fail(
     key = administrator.headers["authorization"]
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     def ask(case) -> None:  # type: ignore[no-untyped-def]  # schemathesis' own type
         # a wait is kept short, or waiting would be all that is tested
         if isinstance(case.query, dict) and "wait" in case.query:
@@ -129,3 +131,22 @@ def test_a_new_key_opens_at_once_and_a_revoked_one_not_for_long(administrator: h
     deadline = time.monotonic() + 5
     while administrator.get("/api/v1/keys", headers=bearer).status_code != httpx.codes.UNAUTHORIZED:
         assert time.monotonic() < deadline
+
+
+def test_who_follows_commands_with_a_key_that_is_revoked_hears_no_more(administrator: httpx.Client) -> None:
+    created = administrator.post("/api/v1/keys", json={"label": "follower", "scopes": ["admin"]}).json()
+    bearer = {"authorization": f"Bearer {created['key']}"}
+    address = f"ws://{administrator.base_url.netloc.decode()}/ws/events"
+    with connect(address, additional_headers=bearer) as socket:
+        socket.send("ping")
+        assert json.loads(socket.recv()) == {"type": "pong"}
+        administrator.put("/api/v1/collections/docs/documents/before.md", content=b"# B\n\nA word.").raise_for_status()
+        assert json.loads(socket.recv(timeout=30))["type"] == "command"
+        administrator.delete(f"/api/v1/keys/{created['prefix']}").raise_for_status()
+        deadline = time.monotonic() + 30
+        told: list[dict[str, object]] = []
+        with pytest.raises(ConnectionClosed):
+            while time.monotonic() < deadline:
+                administrator.put("/api/v1/collections/docs/documents/after.md", content=f"{time.monotonic()}".encode())
+                told.append(json.loads(socket.recv(timeout=30)))
+    assert told[-1]["type"] == "error"

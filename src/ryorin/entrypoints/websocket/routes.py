@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
+from ryorin.contexts.operations.queries import ListCommands
 from ryorin.entrypoints.openai import wire
 from ryorin.entrypoints.services import Services
-from ryorin.entrypoints.websocket.command_events import CommandEvents
+from ryorin.entrypoints.websocket.command_events import CommandEvents, Following
 from ryorin.entrypoints.websocket.connection import Connection, Gone, encode, failure
 from ryorin.entrypoints.websocket.live_answers import LiveAnswer, LiveAnswers
+from ryorin.kernel.bus import authorised
 from ryorin.kernel.errors import Conflict, InvalidInput, RyorinError
 from ryorin.kernel.together import ended
 from ryorin.kernel.waiting import arrived
@@ -129,19 +132,35 @@ class EventsEndpoint:
         telling: asyncio.Task[None] | None = None
         try:
             following = await self._events.follow(connection.actor)
-            telling = asyncio.create_task(following.tell(connection.send))
+            telling = asyncio.create_task(self._tell(following, connection, socket))
             async for _ in connection.messages():
                 # whatever is said: somebody is there
                 await connection.send('{"type":"pong"}')
         except RyorinError as error:
-            await connection.send(encode({"type": "error", "error": failure(error)}))
-            await socket.close(1008)
+            await _refuse(error, connection, socket)
         except Gone:
             return
         finally:
             if telling is not None:
                 await ended(telling)
                 self._events.leave(following)
+
+    async def _tell(self, following: Following, connection: Connection, socket: WebSocket) -> None:
+        async def send(text: str) -> None:
+            # keys are revoked and roles taken while a connection is open
+            authorised(await connection.still(), ListCommands())
+            await connection.send(text)
+
+        try:
+            await following.tell(send)
+        except RyorinError as error:
+            await _refuse(error, connection, socket)
+
+
+async def _refuse(error: RyorinError, connection: Connection, socket: WebSocket) -> None:
+    with suppress(Gone, RuntimeError):
+        await connection.send(encode({"type": "error", "error": failure(error)}))
+        await socket.close(1008)
 
 
 def routes(services: Services, live: LiveAnswers) -> list[WebSocketRoute]:

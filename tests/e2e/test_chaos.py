@@ -1,0 +1,28 @@
+"""The chaos benchmark in its short form: every harm once, and nothing is lost, done twice or answered from before."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.timeout(400)
+def test_nothing_is_lost_doubled_or_stale_whatever_fails() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-m", "benchmarks.chaos", "--quick", "--seed", "7"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert finished.stdout, finished.stderr[-3000:]
+    figures = json.loads(finished.stdout.splitlines()[-1])["figures"]
+    told = finished.stderr[-3000:]
+    assert figures["harms"] >= 12, told
+    assert (figures["lost"], figures["doubled"], figures["stale"], figures["internal_errors"]) == (0, 0, 0, 0), told
+    assert figures["strict_answers"] > 100
+    # a caller's patience is seconds, which a machine that runs other tests beside takes from it
+    assert figures["cached_read_availability"] > 0.97, told
