@@ -26,6 +26,8 @@ CONVENTIONS = {
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, str)
 }
+# langfuse.com/integrations/native/opentelemetry
+LANGFUSE = {"langfuse.observation.prompt.name", "langfuse.observation.prompt.version"}
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -100,7 +102,15 @@ def test_a_call_of_a_model_is_told_by_the_conventions(
     client: httpx.Client, collector: Collector, upstream: Upstream
 ) -> None:
     upstream.replies = [says(event("Nine."), event("", "stop"), event(usage=(11, 2)), "data: [DONE]\n\n")]
-    body = {"model": "mock", "messages": [{"role": "user", "content": "When?"}], "temperature": 0.5, "stream": True}
+    written = {"messages": [{"role": "system", "content": "Be short."}]}
+    client.post("/api/v1/prompts/terse/versions", json=written).raise_for_status()
+    body = {
+        "model": "mock",
+        "messages": [{"role": "user", "content": "When?"}],
+        "temperature": 0.5,
+        "stream": True,
+        "ryorin": {"prompt": {"name": "terse", "version": 1}},
+    }
 
     assert client.post("/v1/chat/completions", json=body).status_code == 200
 
@@ -117,6 +127,8 @@ def test_a_call_of_a_model_is_told_by_the_conventions(
     assert call.attributes["gen_ai.usage.input_tokens"] == 11
     assert call.attributes["gen_ai.usage.output_tokens"] == 2
     assert call.attributes["gen_ai.response.finish_reasons"] == ["stop"]
+    assert call.attributes["langfuse.observation.prompt.name"] == "terse"
+    assert call.attributes["langfuse.observation.prompt.version"] == 1
 
 
 def test_failures_say_what_failed_and_nothing_that_somebody_wrote(client: httpx.Client, collector: Collector) -> None:
@@ -130,5 +142,5 @@ def test_failures_say_what_failed_and_nothing_that_somebody_wrote(client: httpx.
 def test_names_are_those_of_the_conventions_or_our_own(collector: Collector) -> None:
     names = {name for one in collector.spans for name in one.attributes}
 
-    assert {name for name in names if not name.startswith("ryorin.")} <= CONVENTIONS
+    assert {name for name in names if not name.startswith("ryorin.")} <= CONVENTIONS | LANGFUSE
     assert names & {"gen_ai.usage.cache_read.input_tokens", "http.route"}

@@ -166,7 +166,13 @@ class AnswerMaker:
             mark = f"documents-{secrets.token_hex(8)}"
             messages = grounded_messages(messages, retrieved.passages, mark, budget, model.count_tokens)
         request = ChatRequest(
-            messages, query.sampling, whole=whole, form=query.form, tools=query.tools, adapter=query.adapter
+            messages,
+            query.sampling,
+            whole=whole,
+            form=query.form,
+            tools=query.tools,
+            adapter=query.adapter,
+            prompt=query.prompted,
         )
         async with aclosing(model.stream(request)) as deltas:
             async for delta in deltas:

@@ -354,6 +354,12 @@ def _described(lane: Lane, request: ChatRequest) -> Attributes:
         "gen_ai.request.seed": sampling.seed,
         "ryorin.model.alias": deployment.alias,
     }
+    if request.prompt is not None:
+        # Langfuse's names: there the calls of a version of a prompt stand together
+        said |= {
+            "langfuse.observation.prompt.name": request.prompt.name,
+            "langfuse.observation.prompt.version": request.prompt.version,
+        }
     if deployment.reached.base_url:
         address = urlsplit(deployment.reached.base_url)
         said |= {"server.address": address.hostname, "server.port": address.port}

@@ -8,7 +8,15 @@ from math import inf
 from typing import Protocol
 
 from ryorin.contexts.answers.provenance import AnswerUse, Provenance, ProvenanceView
-from ryorin.contexts.answers.queries import Answer, AnswerQuestion, ChatMessage, ModelView, SamplingOptions, Usage
+from ryorin.contexts.answers.queries import (
+    Answer,
+    AnswerQuestion,
+    ChatMessage,
+    ModelView,
+    PromptUsed,
+    SamplingOptions,
+    Usage,
+)
 from ryorin.contexts.answers.selection import Selection
 from ryorin.contexts.answers.tools import AnswerForm, ToolCallPiece, ToolUse
 from ryorin.kernel.events import LogPosition
@@ -20,6 +28,7 @@ class ChatRequest:
     """A model call; `timeout_seconds` bounds all of it, `form` what may be said.
 
     `whole`: nobody wants pieces, so it may come in one. `adapter` is one of the model's, by its server's name for it.
+    `prompt` is the stored prompt that went into the messages, for those who look at calls afterwards.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -29,6 +38,7 @@ class ChatRequest:
     whole: bool = False
     tools: ToolUse | None = None
     adapter: str = ""
+    prompt: PromptUsed | None = None
 
 
 @dataclass(frozen=True, slots=True)
