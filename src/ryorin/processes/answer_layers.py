@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from ryorin.contexts.answers.module import (
 )
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, Freshness
 from ryorin.contexts.knowledge.pipeline import CacheStage
+from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.events import BEGINNING, LogPosition
 from ryorin.kernel.messages import EVERYONE, Actor, OrgId
 from ryorin.processes.answer_provenance import provenance_of
@@ -29,6 +31,8 @@ from ryorin.processes.probe_codec import encode_outline, encode_probe
 MAX_STALENESS_SECONDS = 60.0
 # times to live vary by this share, so that what was kept together does not end together
 JITTER = 0.1
+# for so long a store is waited for where memory has what will do (seconds)
+MOMENT_SECONDS = 0.25
 # a provider's finish reason for what it does not answer
 REFUSED = "content_filter"
 # of questions that may be answered wrongly from another's answer, if nobody says otherwise
@@ -149,9 +153,23 @@ class AnswerLayers:
         """As `fresh`, of a question whose rules were verified just now."""
         # an answer without documents depends on no change that a cut-off process could miss
         if rules.freshness != "strict" or rules.collection is None or self._hot.connected:
-            hot = rules.young(self._hot.get(actor.org_id, key) or self._lapsed(key, rules, actor))
+            hot = rules.young(self._hot.get(actor.org_id, key))
             if hot is not None:
                 return hot
+        lapsed = self._lapsed(key, rules, actor)
+        if lapsed is None:
+            return await self._kept(key, rules, actor)
+        if not self._hot.connected:
+            return lapsed
+        # the store knows better, if it answers: what it says is as good as new, and lasts when the database goes again
+        try:
+            async with asyncio.timeout(MOMENT_SECONDS):
+                return await self._kept(key, rules, actor)
+        except (Unavailable, TimeoutError):
+            return lapsed
+
+    async def _kept(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
+        """An answer from where processes share them."""
         shared = await self._shared_one(key, rules, actor)
         if shared is not None:
             return shared
@@ -166,7 +184,7 @@ class AnswerLayers:
         if rules.freshness == "strict":
             return None
         bound = rules.max_staleness if rules.freshness == "bounded" else math.inf
-        return self._hot.lapsed(actor.org_id, key, bound)
+        return rules.young(self._hot.lapsed(actor.org_id, key, bound))
 
     async def _shared_one(self, key: str, rules: CacheRules, actor: Actor) -> Answer | None:
         if self._shared is None or not self._hot.connected:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, InternalError, OperationalError
 from psycopg.rows import DictRow, args_row, dict_row
 from psycopg.sql import Composed
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
@@ -72,7 +72,8 @@ class Pool:
                 self._suspect = False
         except (PoolTimeout, PoolClosed) as error:
             raise Unavailable("no database connection is free; try again") from error
-        except OperationalError as error:
+        # a disk that is full or fails is told as the one or the other
+        except (OperationalError, InternalError) as error:
             reason = f"PostgreSQL: {str(error).strip().splitlines()[0]}"
             lost = connection is not None and connection.closed
             self._suspect = self._suspect or lost
