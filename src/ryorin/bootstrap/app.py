@@ -108,7 +108,8 @@ async def open_app(
         pool = Pool(url, settings.pool_size)
         await pool.open()
         stack.push_async_callback(pool.close)
-        base = build_foundation(pool, work_queue(settings, pool), tracer(settings, stack))
+        replica = await _replica(settings, stack)
+        base = build_foundation(pool, work_queue(settings, pool), tracer(settings, stack), replica)
         await base.queue.open()
         app = await _assemble(settings, base, await loading, roles, stack)
         await app.projections.prepare()
@@ -133,6 +134,15 @@ def _load_engines(settings: Settings, engines: Mapping[str, EmbeddingEngine] | N
 
 async def _settled(loading: asyncio.Future[Mapping[str, EmbeddingEngine]]) -> None:
     await asyncio.gather(loading, return_exceptions=True)
+
+
+async def _replica(settings: Settings, stack: AsyncExitStack) -> Pool | None:
+    if settings.database_read_url is None:
+        return None
+    pool = Pool(settings.database_read_url, settings.pool_size)
+    await pool.open()
+    stack.push_async_callback(pool.close)
+    return pool
 
 
 async def _database(settings: Settings, stack: AsyncExitStack) -> str:
@@ -305,9 +315,9 @@ def _query_bus(
     recall = knowledge.RecallProbe(base.telemetry, settings.retrieval.recall_probe_share, random.random)
     stack.push_async_callback(recall.close)
     ports = knowledge.ReadPorts(
-        documents=PostgresDocumentReadModel(base.pool),
-        index=PostgresChunkIndex(base.pool),
-        stored=knowledge.StoredVectors(PostgresStoredChunks(base.pool), shelves(settings, stores, base.clock)),
+        documents=PostgresDocumentReadModel(base.reading),
+        index=PostgresChunkIndex(base.reading),
+        stored=knowledge.StoredVectors(PostgresStoredChunks(base.reading), shelves(settings, stores, base.clock)),
         engine=engine,
         spaces=spaces,
         executor=thread,

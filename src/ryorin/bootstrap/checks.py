@@ -19,7 +19,11 @@ VERSIONS = """
 SELECT current_setting('server_version') AS server,
        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector
 """
-
+REPLAYED = """
+SELECT pg_is_in_recovery() AS replica,
+       CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+            ELSE COALESCE(EXTRACT(epoch FROM now() - pg_last_xact_replay_timestamp()), 0) END::float8 AS behind
+"""
 ORDER = """
 SELECT transaction_id >= pg_snapshot_xmax(pg_current_snapshot()) AS ahead FROM events
 ORDER BY events.transaction_id DESC, events.position DESC LIMIT 1
@@ -38,6 +42,7 @@ class Checks:
         """All checks, the failing ones with a remedy."""
         return [
             await self._database(),
+            *await self._replica(),
             await self._order(),
             self._disk(),
             await self._embedding(),
@@ -58,6 +63,18 @@ class Checks:
             )
         kind = "external" if self._settings.database_url else "embedded"
         return Check("database", True, f"PostgreSQL {row['server']} ({kind}), pgvector {row['vector']}" if row else "")
+
+    async def _replica(self) -> list[Check]:
+        if self._settings.database_read_url is None:
+            return []
+        remedy = "start the replica, or unset RYORIN_DATABASE_READ_URL to read from the database itself"
+        try:
+            row = await self._base.reading.fetch_one(REPLAYED)
+        except Unavailable as error:
+            return [Check("replica", False, error.detail, remedy)]
+        if row is None or not row["replica"]:
+            return [Check("replica", False, "RYORIN_DATABASE_READ_URL is no replica: it takes writes", remedy)]
+        return [Check("replica", True, f"has what was committed {row['behind']:.1f} s ago at the latest")]
 
     async def _order(self) -> Check:
         """A log that was copied without its cluster's transaction ids would be read by nobody for a long time."""

@@ -262,6 +262,8 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=default_data_dir)
     database_url: str | None = None
+    # a streaming replica of it, where documents and the search index are read
+    database_read_url: str | None = None
     # where models lie that were converted for this machine; several servers may share it. Default: models/ of the
     # data directory
     models_dir: Path | None = None
@@ -295,6 +297,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Settings:
+        if self.database_read_url is not None and self.database_url is None:
+            raise ValueError("RYORIN_DATABASE_READ_URL is a replica of RYORIN_DATABASE_URL, which is not set")
         unknown = self.stores.keys() - {"qdrant", "libsql"}
         if unknown:
             raise ValueError(f"there is no store {sorted(unknown)[0]!r}; RYORIN_STORES__ knows qdrant and libsql")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -206,13 +206,22 @@ class PostgresReadPositions:
 
     Notifications of one transaction arrive in order. So whoever waited here for a position has also
     been told every eviction up to it, and may trust this process's memory.
+
+    Read models in `replicated` are read from a streaming replica: they are only as far as its own checkpoints say,
+    which are asked for each time (ADR-0027).
     """
 
     CHECK_SECONDS = 0.25
+    # between looks at a replica that is behind
+    REPLAY_SECONDS = 0.02
 
-    def __init__(self, pool: Pool, wakeup: Wakeup) -> None:
+    def __init__(
+        self, pool: Pool, wakeup: Wakeup, replica: Pool | None = None, replicated: Collection[str] = ()
+    ) -> None:
         self._pool = pool
         self._wakeup = wakeup
+        self._replica = replica
+        self._replicated = frozenset(replicated) if replica is not None else frozenset[str]()
         self._known: dict[str, LogPosition] = {}
         self._listening = False
 
@@ -235,18 +244,33 @@ class PostgresReadPositions:
             if not self._listening:
                 await self._refresh()
             if self._reached(read_models, position):
-                return True
+                return await self._replayed(self._replicated.intersection(read_models), position, deadline)
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
                 return False
             await wait_for(ticket, min(left, self.CHECK_SECONDS))
+
+    async def _replayed(self, read_models: Collection[str], position: LogPosition, deadline: float) -> bool:
+        """Whether the replica has what its own checkpoints show, in time."""
+        while read_models:
+            present = await self._positions(self._replica)
+            if all(present.get(name, BEGINNING) >= position for name in read_models):
+                break
+            if asyncio.get_running_loop().time() >= deadline:
+                return False
+            await asyncio.sleep(self.REPLAY_SECONDS)
+        return True
 
     def _reached(self, read_models: Sequence[str], position: LogPosition) -> bool:
         return all(self._known.get(name, BEGINNING) >= position for name in read_models)
 
     async def current(self, read_models: Sequence[str]) -> LogPosition:
         """The position that all named projections have reached, as the database has it now."""
-        present = await self._positions()
+        there = self._replicated.intersection(read_models)
+        present = await self._positions() if there != set(read_models) else {}
+        if there:
+            replayed = await self._positions(self._replica)
+            present = {**present, **{name: replayed.get(name, BEGINNING) for name in there}}
         return min((present.get(name, BEGINNING) for name in read_models), default=BEGINNING)
 
     async def told(self, read_models: Sequence[str]) -> LogPosition:
@@ -259,6 +283,6 @@ class PostgresReadPositions:
         for name, position in (await self._positions()).items():
             self._known[name] = max(position, self._known.get(name, BEGINNING))
 
-    async def _positions(self) -> dict[str, LogPosition]:
-        rows = await self._pool.fetch(POSITIONS)
+    async def _positions(self, where: Pool | None = None) -> dict[str, LogPosition]:
+        rows = await (where or self._pool).fetch(POSITIONS)
         return {row["name"]: LogPosition(row["transaction_id"], row["position"]) for row in rows}

@@ -30,6 +30,7 @@ from ryorin.contexts.identity import commands as identity_commands
 from ryorin.contexts.identity import events as identity_events
 from ryorin.contexts.knowledge import commands as knowledge_commands
 from ryorin.contexts.knowledge import events as knowledge_events
+from ryorin.contexts.knowledge.queries import DOCUMENTS_MODEL, SEARCH_MODEL
 from ryorin.contexts.operations import commands as operations_commands
 from ryorin.contexts.prompts import commands as prompts_commands
 from ryorin.contexts.prompts import events as prompts_events
@@ -37,12 +38,17 @@ from ryorin.contexts.routing import commands as routing_commands
 from ryorin.contexts.routing import events as routing_events
 from ryorin.kernel.codec import command_registry, event_registry
 
+# the read models that are read from a replica, where there is one
+REPLICATED = (DOCUMENTS_MODEL, SEARCH_MODEL)
+
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
     """The spine's adapters, connected."""
 
     pool: Pool
+    # where knowledge is read: a replica, or the same
+    reading: Pool
     events: PostgresEventStore
     log: PostgresCommandLog
     queue: Workers
@@ -55,8 +61,10 @@ class Foundation:
     ids: TimeOrderedIds
 
 
-def build_foundation(pool: Pool, queue: Workers, tracer: Tracer | None = None) -> Foundation:
-    """Connect the spine on an open pool; without a tracer nothing is traced."""
+def build_foundation(
+    pool: Pool, queue: Workers, tracer: Tracer | None = None, replica: Pool | None = None
+) -> Foundation:
+    """Connect the spine on open pools; without a tracer nothing is traced."""
     events_known, commands_known = event_registry(), command_registry()
     events_known.register(
         *knowledge_events.EVENTS,
@@ -91,7 +99,7 @@ def build_foundation(pool: Pool, queue: Workers, tracer: Tracer | None = None) -
     appended, ended = Wakeup(), Wakeup()
     notifications.subscribe(Channel.EVENTS, appended.ring)
     notifications.subscribe(Channel.COMMANDS, ended.ring)
-    positions = PostgresReadPositions(pool, Wakeup())
+    positions = PostgresReadPositions(pool, Wakeup(), replica, REPLICATED)
     notifications.subscribe(Channel.PROJECTIONS, positions.tell)
     notifications.on_connection(positions.connection)
     events = PostgresEventStore(pool, events_known, appended)
@@ -99,6 +107,7 @@ def build_foundation(pool: Pool, queue: Workers, tracer: Tracer | None = None) -
     metrics = PrometheusMetrics()
     return Foundation(
         pool=pool,
+        reading=replica or pool,
         events=events,
         log=log,
         queue=queue,
