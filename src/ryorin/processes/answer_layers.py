@@ -32,7 +32,7 @@ MAX_STALENESS_SECONDS = 60.0
 # times to live vary by this share, so that what was kept together does not end together
 JITTER = 0.1
 # for so long a store is waited for where memory has what will do (seconds)
-MOMENT_SECONDS = 0.25
+MOMENT_SECONDS = 0.15
 # a provider's finish reason for what it does not answer
 REFUSED = "content_filter"
 # of questions that may be answered wrongly from another's answer, if nobody says otherwise

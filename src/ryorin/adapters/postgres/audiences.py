@@ -13,7 +13,7 @@ from ryorin.kernel.messages import OrgId
 NAMED = "SELECT readers FROM answer_collections WHERE org_id = %s AND collection = %s"
 REMEMBERED = 10_000
 # for so long an answer waits for what was known before (seconds)
-ASK_SECONDS = 0.25
+ASK_SECONDS = 0.15
 
 _Key = tuple[str, str]
 

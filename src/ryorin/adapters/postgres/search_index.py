@@ -131,7 +131,9 @@ class PostgresChunkIndex:
     async def state(self, key: CollectionKey, which: SearchFilter) -> IndexState:
         """What a search meets; the size of the whole index is as PostgreSQL last counted it."""
         parameters = {**filters(key, which), "filtered": not which.empty}
-        row = await self._pool.fetch_one(STATE, parameters, anew=True)
+        # without a filter one plan is as good as any, and to plan it takes longer than to carry it out
+        filtered = not which.empty or parameters["readers"] is not None
+        row = await self._pool.fetch_one(STATE, parameters, anew=filtered)
         if row is None:
             return IndexState(exists=False, matching_chunks=0, live_chunks=0, total_chunks=0, lexicon_epoch=0)
         total = max(row["total_chunks"] or 0, row["live_chunks"])

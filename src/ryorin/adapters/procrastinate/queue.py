@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
 
 import procrastinate
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import CommandId
 from ryorin.kernel.together import ended
 
@@ -23,6 +26,16 @@ SELECT queue_name AS queue, count(*) AS depth FROM procrastinate_jobs
 WHERE status = 'todo' AND task_name = %(task)s AND (scheduled_at IS NULL OR scheduled_at <= now())
 GROUP BY queue_name
 """
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Procrastinate wraps what its connection raises, and says no more than that it did."""
+    try:
+        yield
+    except ConnectorException as error:
+        reason = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
+        raise Unavailable(f"PostgreSQL: {reason[0]}") from error
 
 
 class ProcrastinateQueue:
@@ -46,12 +59,14 @@ class ProcrastinateQueue:
         """Defer a job, inside the caller's transaction when it gives its connection."""
         connection = cast("AsyncConnection[Any] | None", within)
         deferrer = self._task.configure(queue=queue, schedule_at=not_before, connection=connection)
-        await deferrer.defer_async(command_id=str(command_id))
+        with _in_our_words():
+            await deferrer.defer_async(command_id=str(command_id))
 
     async def depth(self) -> Mapping[str, int]:
         """How many due jobs wait in each queue; those whose worker died are dropped first."""
-        await self._drop_stalled()
-        rows = await self._app.connector.execute_query_all_async(DEPTH, task=TASK)
+        with _in_our_words():
+            await self._drop_stalled()
+            rows = await self._app.connector.execute_query_all_async(DEPTH, task=TASK)
         return {row["queue"]: row["depth"] for row in rows}
 
     async def _drop_stalled(self) -> None:
@@ -65,7 +80,8 @@ class ProcrastinateQueue:
         self._run_next = run_next
         workers = [asyncio.create_task(self._worker(queue, many)) for queue, many in concurrency.items()]
         try:
-            await asyncio.gather(*workers)
+            with _in_our_words():
+                await asyncio.gather(*workers)
         finally:
             await ended(*workers)
 

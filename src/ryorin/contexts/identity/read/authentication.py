@@ -22,7 +22,7 @@ MEMORY = timedelta(seconds=1)
 # how long one is believed while the directory does not answer, and how often it is tried then
 GRACE, TRY_AGAIN = timedelta(minutes=5), timedelta(seconds=5)
 # how long whoever is believed waits for a directory that does not say a word (seconds)
-ASK_SECONDS = 0.5
+ASK_SECONDS = 0.25
 # last use is for people: once a minute is enough
 USE_NOTED = timedelta(minutes=1)
 MAX_REMEMBERED = 10_000
