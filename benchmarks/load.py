@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import math
+import os
 import random
 import time
 from collections import Counter, deque
@@ -320,6 +321,8 @@ async def run(load: Load, folder: Path, documents: int, seed: int) -> int:
         "behind_at_the_end_s": round(behind, 2),
         "http_cores": round(used["http"], 2),
         "worker_cores": round(used["worker"], 2),
+        "postgres_cores": round(used["postgres"], 2),
+        "load_cores": round(used["load"], 2),
         "http_rss_mb": max(memory),
     }
     config = {
@@ -335,11 +338,19 @@ async def run(load: Load, folder: Path, documents: int, seed: int) -> int:
 
 
 def _cpu(fronts: list[ServerProcess], worker: ServerProcess) -> dict[str, float]:
-    def seconds(process: ServerProcess) -> float:
-        times = psutil.Process(process.pid).cpu_times()
-        return float(times.user + times.system)
+    def seconds(pid: int) -> float:
+        # of those that ended too
+        times = psutil.Process(pid).cpu_times()
+        return float(times.user + times.system + times.children_user + times.children_system)
 
-    return {"http": sum(map(seconds, fronts)), "worker": seconds(worker)}
+    postmaster = int((worker.data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+    backends = [one.pid for one in psutil.Process(postmaster).children()]
+    return {
+        "http": sum(seconds(front.pid) for front in fronts),
+        "worker": seconds(worker.pid),
+        "postgres": sum(map(seconds, [postmaster, *backends])),
+        "load": seconds(os.getpid()),
+    }
 
 
 def main() -> int:

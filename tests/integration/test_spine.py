@@ -7,6 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from ryorin.adapters.memory.knowledge import MemoryBlobStore
+from ryorin.adapters.postgres.erasure import Remains
+from ryorin.adapters.postgres.pool import Pool
 from ryorin.bootstrap.app import App, Role, open_app
 from ryorin.bootstrap.settings import Settings
 from ryorin.contexts.knowledge.commands import CreateCollection, PutDocument
@@ -15,7 +18,7 @@ from ryorin.contexts.operations.commands import DiscardCommand, RebuildProjectio
 from ryorin.contexts.operations.queries import GetCommand, ListCommands, ListProjections
 from ryorin.kernel.commands import CommandState
 from ryorin.kernel.consistency import Consistency
-from ryorin.kernel.errors import Conflict, IdempotencyKeyReused, InvalidInput, NotFound
+from ryorin.kernel.errors import Conflict, Forbidden, IdempotencyKeyReused, InvalidInput, NotFound
 from tests.steps import ADMIN, ask, put, seen
 
 
@@ -117,3 +120,18 @@ async def test_a_rebuilt_projection_serves_the_same_from_a_new_generation(app: A
     changed = await put(app, "0.md", "# T0\n\nAll new text about parrots.\n")
     answer = await ask(app, "Which text is about parrots?", seen(changed))
     assert "parrots" in answer.text
+
+
+async def test_who_is_no_superuser_of_the_database_cannot_scrub_and_is_told_so(app: App) -> None:
+    async with app.base.pool.connection() as connection:
+        name = f"plain_{uuid4().hex}"
+        await connection.execute(f"CREATE ROLE {name} LOGIN".encode())
+        await connection.execute(f"GRANT ALL ON SCHEMA public TO {name}".encode())
+        await connection.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {name}".encode())
+    pool = Pool(app.base.pool.url.replace("postgres:@", f"{name}:@"), 2)
+    await pool.open()
+    try:
+        with pytest.raises(Forbidden, match="superuser"):
+            await Remains(pool, MemoryBlobStore(), 1).scrub()
+    finally:
+        await pool.close()

@@ -15,6 +15,7 @@ from ryorin.adapters.postgres.pool import Connection, Pool, Row, rows_of, run
 from ryorin.contexts.knowledge.domain.chunk_set import text_hash
 from ryorin.contexts.knowledge.events import DocumentErased
 from ryorin.kernel.codec import JSON
+from ryorin.kernel.errors import Forbidden
 from ryorin.kernel.events import RecordedEvent
 from ryorin.kernel.messages import OrgId
 
@@ -185,8 +186,11 @@ class Remains:
     async def scrub(self) -> int:
         """Rewrite every table and end the write-ahead log behind a checkpoint; how many tables that were.
 
-        Each table is locked while it is rewritten. Needs the rights of the tables' owner and of pg_checkpoint.
+        Each table is locked while it is rewritten. Raises Forbidden for whoever is no superuser of the database.
         """
+        allowed = await self._pool.fetch_one("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        if not allowed or not allowed["rolsuper"]:
+            raise Forbidden("scrubbing needs a superuser of the database: it rewrites statistics and the log too")
         tables = await self._pool.fetch(TABLES)
         async with self._pool.connection() as connection:
             for row in tables:
