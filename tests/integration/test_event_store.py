@@ -48,7 +48,7 @@ async def add_one(store: PostgresEventStore, connection: Connection, name: str) 
     for recorded in await store.read_stream_on(connection, counter.stream):
         counter.replay(recorded.event)
     counter.record(Counted(counter.value + 1))
-    await store.append(connection, counter, METADATA)
+    await store.append(connection, [counter], METADATA)
 
 
 async def write(pool: Pool, store: PostgresEventStore, seed: int) -> int:
