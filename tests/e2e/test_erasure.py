@@ -51,6 +51,11 @@ class Person:
         told: dict[str, Any] = self.send("PUT", f"collections/docs/documents/{document}", content, **params).json()
         return told
 
+    def rebuild(self, projection: str) -> None:
+        rebuild = self.client.post(f"/api/v1/projections/{projection}/rebuild").json()["id"]
+        told = self.client.get(f"/api/v1/commands/{rebuild}", params={"wait": 60}).json()
+        assert told["state"] == "succeeded", told
+
     def ask(self) -> str:
         body = {"model": "extractive/collection/docs", "messages": [{"role": "user", "content": QUESTION}]}
         response = self.client.post("/v1/chat/completions", json=body)
@@ -117,14 +122,17 @@ def test_an_erased_document_is_nowhere(tmp_path: Path) -> None:
             assert told.status_code == 200
             assert not any(word in told.text for word in ERASED)
         # what is made anew from the log knows nothing of it either
-        for projection in ("knowledge.documents", "knowledge.search"):
-            rebuild = client.post(f"/api/v1/projections/{projection}/rebuild").json()["id"]
-            assert client.get(f"/api/v1/commands/{rebuild}", params={"wait": 60}).json()["state"] == "succeeded"
+        person.rebuild("knowledge.documents")
+        person.rebuild("knowledge.search")
         person.put("new.md", f"# New\n\nAfter the rebuild, {KEPT} again.\n")
         listed = [one["document"] for one in client.get("/api/v1/collections/docs/documents").json()["documents"]]
         assert listed == ["new.md", "other.md"]
 
         eventually_scrubbed(tmp_path)
+        # nothing that is still named was dropped
+        person.rebuild("knowledge.search")
+        found = client.post("/api/v1/collections/docs/search", json={"query": "harbour"}).json()["hits"]
+        assert {hit["document"] for hit in found} == {"new.md", "other.md"}
         # under the same id a document may come again, and its versions go on
         again = person.put("plan.md", "# Harbour\n\nA new plan.\n")
         assert again["result"]["version"] == 3
