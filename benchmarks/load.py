@@ -3,8 +3,8 @@
 Two HTTP processes that answer, one of workers and projections. Reads come at a fixed rate whether or not those before
 were answered, each counted from when it was due: most are questions to a collection, asked as often as Zipf's law has
 it (s = 1.1); the others are searches, documents, lists, and questions nobody asked before. Records come a hundred at a
-time, as documents of a line into a collection of their own, each batch with an idempotency key; beside them one of the
-documents that are asked about is changed every second, which ends the answers made from it.
+time, as documents of a line into a collection of their own, each batch with an idempotency key; beside them documents
+that are asked about are changed, which ends the answers that they are in or near.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ HTTP_PROCESSES = 2
 CONNECTIONS = 64
 RECORDS_PER_HOUR = 100_000
 BATCH = 100
-EDITS_PER_SECOND = 1.0
+# 360 an hour of 2,000 documents; each ends the answers near it
+EDITS_PER_SECOND = 0.1
 # of the reads: what share is what
 SHARES = {"question": 0.90, "search": 0.04, "document": 0.03, "list": 0.02, "new": 0.01}
 
@@ -53,6 +54,7 @@ class Load:
 
     per_second: float
     records_per_second: float
+    edits_per_second: float
     warm: float
     seconds: float
 
@@ -198,7 +200,7 @@ async def write_all(url: str, corpus: Corpus, load: Load, seen: Seen) -> None:
             seen.edits += 1
 
         tasks.create_task(_paced(load.records_per_second / BATCH, seconds, batch))
-        tasks.create_task(_paced(EDITS_PER_SECOND, seconds, edit))
+        tasks.create_task(_paced(load.edits_per_second, seconds, edit))
 
 
 async def _paced(per_second: float, seconds: float, send: Callable[[int, float], Coroutine[None, None, None]]) -> None:
@@ -326,6 +328,8 @@ async def run(load: Load, folder: Path, documents: int, seed: int) -> int:
         "http_rss_mb": max(memory),
     }
     config = {
+        "per_second": load.per_second,
+        "edits_per_second": load.edits_per_second,
         "http": HTTP_PROCESSES,
         "questions": len(corpus.questions),
         "documents": len(corpus.documents),
@@ -361,12 +365,15 @@ def main() -> int:
     )
     parser.add_argument("--per-second", type=float, default=1000.0)
     parser.add_argument("--records-per-hour", type=float, default=RECORDS_PER_HOUR)
+    parser.add_argument("--edits-per-second", type=float, default=EDITS_PER_SECOND)
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--warm", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     records = given.records_per_hour / 3600
-    load = Load(20, records, 2, 3) if given.quick else Load(given.per_second, records, given.warm, given.seconds)
+    load = Load(given.per_second, records, given.edits_per_second, given.warm, given.seconds)
+    if given.quick:
+        load = Load(20, records, 1.0, 2, 3)
     folder = data_folder()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run(load, folder, 60 if given.quick else DOCUMENTS, given.seed))
