@@ -120,8 +120,7 @@ async def paced(
     due: deque[tuple[float, bytes]] = deque()
     total = int(per_second * seconds)
 
-    async def answer() -> None:
-        connection = free.popleft()
+    async def answer(connection: Connection) -> None:
         while due:
             when, request = due.popleft()
             await connection.ask(request)
@@ -136,5 +135,5 @@ async def paced(
                 await asyncio.sleep(wait)
             due.append((when, requests[number % len(requests)]))
             if free:
-                tasks.create_task(answer())
+                tasks.create_task(answer(free.popleft()))
     return latencies
