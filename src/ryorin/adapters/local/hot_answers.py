@@ -43,12 +43,7 @@ class MemoryHotAnswers:
     that is known which `vouch` says: at what time every change of a collection had been told (monotonic; None: never).
     """
 
-    def __init__(
-        self,
-        max_bytes: int,
-        ttl_seconds: float,
-        vouch: Callable[[OrgId, str], float | None] = lambda org_id, name: None,
-    ) -> None:
+    def __init__(self, max_bytes: int, ttl_seconds: float, vouch: Vouch = lambda org_id, name: None) -> None:
         self._vouch = vouch
         self._ttl_seconds = ttl_seconds
         free = int(max_bytes * FREE_SHARE)

@@ -28,6 +28,7 @@ BLANK: dict[str, JSON] = {
     "content_hash": "",
     "chunk_set": "",
     "filename": "",
+    "url": "",
     "title": "",
     "metadata": {},
     "tags": [],
@@ -55,7 +56,7 @@ WITH told AS (
     FOR UPDATE),
 redacted AS (
     UPDATE commands c SET
-        payload = payload || {_BLANKED.format(column="payload")}, 
+        payload = payload || {_BLANKED.format(column="payload")},
         error = CASE WHEN error IS NOT NULL THEN error || '{{"detail": "the document was erased"}}' END,
         state = CASE WHEN state = 'succeeded' THEN state ELSE 'cancelled' END,
         lease = NULL, lease_expires_at = NULL, next_attempt_at = NULL, finished_at = COALESCE(finished_at, now())
