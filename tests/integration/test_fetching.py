@@ -39,6 +39,10 @@ async def page(request: Request) -> Response:
     return Response(PAGE, media_type="text/html; charset=utf-8", headers={"seen-host": request.headers["host"]})
 
 
+async def broken(request: Request) -> Response:
+    return Response(b"%PDF-1.7 and no more", media_type="application/pdf")
+
+
 async def redirect(request: Request) -> Response:
     return RedirectResponse(request.query_params["to"])
 
@@ -78,6 +82,7 @@ async def port() -> AsyncIterator[int]:
     found = free_port()
     routes = [
         Route("/page", page),
+        Route("/broken", broken),
         Route("/redirect", redirect),
         Route("/loop", loop),
         Route("/large", large),
@@ -187,18 +192,26 @@ async def test_a_page_becomes_a_document(port: int, database_url: str, tmp_path:
     async with open_app(settings, frozenset(Role), {"default": engine}) as app:
         ask, send = app.services.queries.ask, app.services.commands.send
         url = f"http://localhost:{port}/page"
-        for command, state in (
-            (FetchDocument(collection="docs", document="harbour", url=url, tags=("web",)), "succeeded"),
-            (FetchDocument(collection="docs", document="harbour", url=f"http://127.0.0.1:{port}/page"), "failed"),
+        for command, state, code in (
+            (FetchDocument(collection="docs", document="harbour", url=url, tags=("web",)), "succeeded", ""),
+            (_fetch(f"http://127.0.0.1:{port}/page"), "failed", "url_refused"),
+            (_fetch(f"http://localhost:{port}/broken"), "failed", "unreadable_document"),
         ):
             record = (await send(command, ADMIN)).record
             view = await ask(GetCommand(id=record.envelope.id, wait_seconds=20), ADMIN)
             assert view.state == state, view
             if state == "failed":
-                assert view.error is not None and view.error["code"] == "url_refused"
+                assert view.error is not None and view.error["code"] == code
             else:
                 token = Consistency(LogPosition.parse(view.position or ""))
         found = await ask(SearchChunks(collection="docs", text="When does the ferry leave?"), ADMIN, token)
         assert "leaves at nine" in found.hits[0].text
         document = await ask(GetDocument(collection="docs", document="harbour"), ADMIN, token)
         assert (document.title, document.tags, document.metadata) == ("Harbour", ("web",), {"url": url})
+        # of what could not be read nothing is kept: no event names it, so that no erasure would find it
+        blobs = [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+        assert [path.read_bytes() for path in blobs] == [PAGE]
+
+
+def _fetch(url: str) -> FetchDocument:
+    return FetchDocument(collection="docs", document="harbour", url=url)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from ryorin.contexts.knowledge.commands import DocumentChanged, FetchDocument, PutDocument
@@ -30,17 +32,17 @@ class FetchDocumentHandler(CommandHandler[FetchDocument, Put]):
         self._max_bytes = max_bytes
 
     async def prepare(self, command: FetchDocument, run: Run) -> Put:
-        """Store what is there now."""
+        """Store what is there now, once it could be read: nothing would name it, and erasure not find it, otherwise."""
         run.report("fetching", 0, 1)
         async with self._fetcher.fetch(command.url) as fetched:
-            stored = await self._blobs.put(run.actor.org_id, fetched.content, self._max_bytes)
-        if not stored.size_bytes:
+            content = b"".join([piece async for piece in fetched.content])
+        if not content:
             raise InvalidInput(f"{command.url}: it is empty (0 bytes)")
         put = PutDocument(
             collection=command.collection,
             document=command.document,
-            content_hash=stored.content_hash,
-            size_bytes=stored.size_bytes,
+            content_hash=hashlib.sha256(content).hexdigest(),
+            size_bytes=len(content),
             filename=fetched.filename,
             media_type=fetched.media_type,
             title=command.title,
@@ -48,8 +50,15 @@ class FetchDocumentHandler(CommandHandler[FetchDocument, Put]):
             tags=command.tags,
             readers=command.readers,
         )
-        return Put(put, await self._put.prepare(put, run))
+        prepared = await self._put.prepare(put, run, content)
+        if prepared.content is not None:
+            await self._blobs.put(run.actor.org_id, _once(content), self._max_bytes)
+        return Put(put, prepared)
 
     async def decide(self, command: FetchDocument, prepared: Put, run: Run, work: UnitOfWork) -> DocumentChanged:
         """As for a content that was sent."""
         return await self._put.decide(prepared.command, prepared.prepared, run, work)
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

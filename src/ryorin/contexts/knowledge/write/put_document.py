@@ -50,8 +50,8 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
         self._indexes = indexes
         self._parses = asyncio.Semaphore(CONCURRENT_PARSES)
 
-    async def prepare(self, command: PutDocument, run: Run) -> Prepared:
-        """Store chunks and vectors of the content, unless it needs no work."""
+    async def prepare(self, command: PutDocument, run: Run, content: bytes | None = None) -> Prepared:
+        """Store chunks and vectors of the content, unless it needs no work; it is stored, or given."""
         org_id = run.actor.org_id
         collection = await glance(self._events, Collection(org_id, command.collection))
         document = await glance(
@@ -60,7 +60,7 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
         live = collection.exists and (document.serves(command.content_hash) or document.outdated(run.record.sequence))
         if live:
             return Prepared(content=None)
-        chunk_set = await self._chunk_set(command, run)
+        chunk_set = await self._chunk_set(command, run, content)
         # an index that is being filled needs this content's vectors too
         names = {collection.spec.embedding, *await self._indexes.building(org_id, command.collection)}
         embedded = 0
@@ -71,13 +71,14 @@ class PutDocumentHandler(CommandHandler[PutDocument, Prepared]):
         await self._chunks.save(org_id, [chunk_set])
         return Prepared(indexed(chunk_set, command.content_hash, command.size_bytes), embedded)
 
-    async def _chunk_set(self, command: PutDocument, run: Run) -> ChunkSet:
+    async def _chunk_set(self, command: PutDocument, run: Run, content: bytes | None) -> ChunkSet:
         org_id = run.actor.org_id
         key = chunk_set_id(command.content_hash, command.filename, command.media_type, command.title, PIPELINE)
         stored = await self._chunks.get(org_id, [key])
         if key in stored:
             return stored[key]
-        content = await self._blobs.get(org_id, command.content_hash)
+        if content is None:
+            content = await self._blobs.get(org_id, command.content_hash)
         run.report("parsing", 0, 1)
         async with self._parses:
             return await asyncio.to_thread(
