@@ -24,6 +24,13 @@ def post(url: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
+def get(url: str) -> bytes:
+    """A GET as it goes over the wire."""
+    parts = urlsplit(url)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    return f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+
+
 class Connection(asyncio.Protocol):
     """One socket: sends a request at a time, and resolves with head and body of what came back."""
 

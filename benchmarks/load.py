@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -30,7 +30,7 @@ import psutil
 import uvloop
 
 from benchmarks import corpora
-from benchmarks.http_load import Connection, connected, post
+from benchmarks.http_load import Connection, connected, get, post
 from benchmarks.measure import Machine, data_folder, percentile, report, say
 from benchmarks.server import ServerProcess
 
@@ -88,13 +88,6 @@ class Corpus:
         names = [*wanted, *(name for name in every if name not in wanted)][:documents]
         kept = {name: every[name] for name in names}
         return cls(kept, [one.text for one in asked[:QUESTIONS] if one.document in kept])
-
-
-def get(url: str) -> bytes:
-    """A GET as it goes over the wire."""
-    parts = urlsplit(url)
-    target = parts.path + (f"?{parts.query}" if parts.query else "")
-    return f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
 
 
 class Reads:

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
+from langfuse import Langfuse
+from langfuse.api import NotFoundError
 from pydantic import BaseModel, SecretStr
 
 from benchmarks.server import ServerProcess
@@ -66,3 +69,43 @@ def test_the_llm_tool_asks(server: ServerProcess, tmp_path: Path, options: tuple
 
     assert finished.returncode == 0, finished.stderr
     assert "The Tokyo office opens at nine. [1]" in finished.stdout
+
+
+def test_langfuses_client_reads_prompts(server: ServerProcess) -> None:
+    versions = f"{server.base_url}/api/v1/prompts/{{}}/versions"
+    for name, body in (
+        ("tone", {"text": "Be kind to {{who}}.", "kind": "text", "labels": ["production"]}),
+        ("greeter", {"text": "{{> tone}} Say {{word}}.", "kind": "text", "labels": ["production"]}),
+        (
+            "chatter",
+            {
+                "messages": [
+                    {"role": "system", "content": "You speak {{language}}."},
+                    {"role": "user", "content": "こんにちは、{{who}}"},
+                ],
+                "parameters": {"model": "smollm2", "temperature": 0.2},
+                "labels": ["staging"],
+            },
+        ),
+    ):
+        assert httpx.post(versions.format(name), json=body).status_code == 200
+    httpx.patch(f"{server.base_url}/api/v1/prompts/chatter", json={"tags": ["talk"]}).raise_for_status()
+    client = Langfuse(public_key="pk-any", secret_key="sk-any", base_url=server.base_url, tracing_enabled=False)
+    try:
+        text = client.get_prompt("greeter", cache_ttl_seconds=0)
+        assert (text.version, text.compile(who="all", word="yes")) == (1, "Be kind to all. Say yes.")
+        talk = client.get_prompt("chatter", label="staging", type="chat", cache_ttl_seconds=0)
+        assert talk.compile(language="Japanese", who="花子") == [
+            {"role": "system", "content": "You speak Japanese."},
+            {"role": "user", "content": "こんにちは、花子"},
+        ]
+        assert (talk.config["model"], talk.config["temperature"], talk.tags) == ("smollm2", 0.2, ["talk"])
+        assert client.get_prompt("chatter", version=1, type="chat", cache_ttl_seconds=0).labels == ["latest", "staging"]
+        with pytest.raises(NotFoundError):
+            client.get_prompt("chatter", label="nowhere", cache_ttl_seconds=0, max_retries=0)
+        listed = client.api.prompts.list(limit=2)
+        assert [(one.name, one.versions) for one in listed.data] == [("chatter", [1]), ("greeter", [1])]
+        assert listed.meta.total_items >= 3
+        assert [one.name for one in client.api.prompts.list(tag="talk").data] == ["chatter"]
+    finally:
+        client.shutdown()

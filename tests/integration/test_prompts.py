@@ -24,13 +24,23 @@ from ryorin.contexts.gateway.commands import PutModel, PutProvider
 from ryorin.contexts.gateway.queries import CATALOGUE_MODEL
 from ryorin.contexts.prompts.commands import (
     CreatePromptVersion,
+    DescribePrompt,
     MovePromptLabel,
+    ProtectPromptLabel,
     RemovePrompt,
     RemovePromptLabel,
+    SharePrompt,
 )
-from ryorin.contexts.prompts.errors import PromptNotFound
-from ryorin.contexts.prompts.queries import GetPrompt, ListPrompts, ListPromptVersions
-from ryorin.contexts.prompts.versions import PromptMessage, PromptParameters, PromptReference
+from ryorin.contexts.prompts.errors import LabelProtected, PromptCycle, PromptNotFound
+from ryorin.contexts.prompts.queries import (
+    DiffPromptVersions,
+    GetPrompt,
+    ListPrompts,
+    ListPromptVersions,
+    RenderPrompt,
+    ResolvePrompt,
+)
+from ryorin.contexts.prompts.versions import PromptMessage, PromptParameters, PromptReference, PromptVariable
 from ryorin.contexts.routing.commands import PutExpert
 from ryorin.contexts.routing.experts import ExpertSpec
 from ryorin.kernel.consistency import EVENTUAL, Consistency
@@ -51,12 +61,13 @@ async def send(app: App, *commands: Command, actor: Actor = ADMIN) -> Consistenc
     return demand
 
 
-def version(text: str, *labels: str, **parameters: Any) -> CreatePromptVersion:
+def version(text: str, *labels: str, protected: bool = False, **parameters: Any) -> CreatePromptVersion:
     return CreatePromptVersion(
         prompt="greeter",
         messages=(PromptMessage("system", text),),
         parameters=PromptParameters(**parameters),
         labels=labels,
+        protected=protected,
     )
 
 
@@ -195,3 +206,130 @@ async def test_a_grounded_answer_follows_both_its_documents_and_its_prompt(app: 
     assert (await app.services.queries.ask(asked, ADMIN, moved)).text == "two"
     changed = await put(app, "hours.md", "# Hours\n\nThe office opens at ten.\n")
     assert (await app.services.queries.ask(asked, ADMIN, seen(changed))).text == "three"
+
+
+def text(name: str, content: str, *labels: str, **more: Any) -> CreatePromptVersion:
+    messages = (PromptMessage("system", content),)
+    return CreatePromptVersion(prompt=name, messages=messages, labels=labels, kind="text", **more)
+
+
+async def test_a_prompt_follows_those_that_it_takes_in(app: App, upstream: Upstream) -> None:
+    upstream.replies = [completes("one"), completes("two")]
+    await serve(app, upstream)
+    demand = await send(
+        app,
+        text("tone", "Be kind to {{who}}.", "live"),
+        text("rules", "{{> tone@live}} Say {{word}}.", "production"),
+        version("{{> rules}} Now.", "production"),
+    )
+    ask, values = app.services.queries.ask, {"who": "all", "word": "yes"}
+    reference = PromptReference("greeter")
+    rendered = await ask(RenderPrompt(reference=reference, variables=values), ADMIN, demand)
+    assert rendered.messages[0].content == "Be kind to all. Say yes. Now."
+    assert rendered.takes_in == {"rules": 1, "tone": 1}
+    resolved = await ask(ResolvePrompt(reference=reference), ADMIN)
+    assert resolved.view.version.messages[0].content == "Be kind to {{who}}. Say {{word}}. Now."
+    assert resolved.view.variables == ("who", "word")
+
+    use = PromptUse("greeter", variables=values)
+    assert (await ask(question(use), ADMIN)).text == "one"
+    # without a token: a strict question asks the log about what is taken in, too
+    await send(app, text("tone", "Be stern to {{who}}.", "live"))
+    second = await ask(question(use), ADMIN)
+    assert (second.text, upstream.bodies[-1]["messages"][0]["content"]) == ("two", "Be stern to all. Say yes. Now.")
+
+
+async def test_no_prompt_takes_in_itself(app: App) -> None:
+    await send(app, text("a", "A.", "production"), text("b", "{{> a}}", "production"), text("c", "{{> b}}"))
+
+    for name in ("a", "c"):
+        with pytest.raises(PromptCycle, match=f"'{name}' would take in itself"):
+            await send(app, text(name, "{{> c@latest}}"))
+    with pytest.raises(PromptNotFound, match="no prompt 'nowhere' to be taken in"):
+        await send(app, text("d", "{{> nowhere}}"))
+    jinja = text("j", "{% if x %}y{% endif %}", "production", syntax="jinja", variables=(PromptVariable("x"),))
+    demand = await send(app, jinja, text("e", "{{> j}}", "production"), text("f", "{{> c}}", "production"))
+    for name, error, told in (("e", InvalidInput, "Jinja"), ("f", PromptNotFound, "no label 'production'")):
+        with pytest.raises(error, match=told):
+            await app.services.queries.ask(RenderPrompt(reference=PromptReference(name)), ADMIN, demand)
+
+
+async def test_a_jinja_prompt_declares_its_variables(app: App) -> None:
+    template = "{% for one in names %}{{ one }} {% endfor %}{{ word }}"
+    with pytest.raises(InvalidInput, match="declares its variables; these are not: names, word"):
+        await send(app, text("j", template, syntax="jinja"))
+    variables = (PromptVariable("names", "list"), PromptVariable("word", default="ok"))
+    demand = await send(app, text("j", template, "production", syntax="jinja", variables=variables))
+    reference = PromptReference("j")
+    query = RenderPrompt(reference=reference, variables={"names": ["a", "花"]})
+    assert (await app.services.queries.ask(query, ADMIN, demand)).messages[0].content == "a 花 ok"
+    with pytest.raises(InvalidInput, match="'names' must be a list"):
+        await app.services.queries.ask(RenderPrompt(reference=reference, variables={"names": 3}), ADMIN)
+    with pytest.raises(InvalidInput, match="not used: other"):
+        await send(app, text("j", "{{ word }}", variables=(PromptVariable("word"), PromptVariable("other"))))
+
+
+async def test_a_private_prompt_is_seen_by_its_user_only(app: App) -> None:
+    scopes = frozenset({Scope.ANSWERS_READ, Scope.PROMPTS_WRITE})
+    ann = Actor(ADMIN.org_id, "key:a", scopes, ("*", "user:ann"))
+    bob = Actor(ADMIN.org_id, "key:b", scopes, ("*", "user:bob"))
+    demand = await send(app, version("Mine."), SharePrompt(prompt="greeter", readers=("user:ann",)), actor=ann)
+    ask = app.services.queries.ask
+
+    assert [view.name for view in await ask(ListPrompts(), ann, demand)] == ["greeter"]
+    assert await ask(ListPrompts(), bob) == ()
+    latest = PromptReference("greeter", "latest")
+    for query in (
+        GetPrompt(reference=latest),
+        RenderPrompt(reference=latest),
+        ResolvePrompt(reference=latest),
+        ListPromptVersions(prompt="greeter"),
+        DiffPromptVersions(prompt="greeter", before=latest, after=latest),
+    ):
+        with pytest.raises(PromptNotFound):
+            await ask(query, bob)
+        assert await ask(query, ann)
+    shared = SharePrompt(prompt="greeter", readers=("user:bob", "user:ann"))
+    assert await ask(ListPrompts(), bob, await send(app, shared, actor=ann)) != ()
+
+
+async def test_a_protected_label_needs_an_admin(app: App) -> None:
+    editor = Actor(ADMIN.org_id, "key:e", frozenset({Scope.PROMPTS_WRITE}))
+    await send(app, version("One.", "production"), ProtectPromptLabel(prompt="greeter", label="production"))
+
+    with pytest.raises(LabelProtected):
+        await send(app, version("Two.", "production"), actor=editor)
+    with pytest.raises(Forbidden, match="admin"):
+        await send(app, version("Two.", "production", protected=True), actor=editor)
+    with pytest.raises(Forbidden, match="admin"):
+        await send(app, ProtectPromptLabel(prompt="greeter", label="production", protected=False), actor=editor)
+    demand = await send(app, version("Two.", "production", protected=True))
+    (view,) = await app.services.queries.ask(ListPrompts(), ADMIN, demand)
+    assert (view.labels["production"], view.about.protected) == (2, ("production",))
+
+
+async def test_prompts_are_found_by_folder_tag_and_label_and_compared(app: App) -> None:
+    demand = await send(
+        app,
+        version("One.\nTwo.", "production", temperature=0.5),
+        DescribePrompt(prompt="greeter", folder="mail/support", tags=("b", "a"), description="Greets"),
+        text("other", "Other."),
+        version("One.\nThree."),
+    )
+    ask = app.services.queries.ask
+    for query, found in (
+        (ListPrompts(folder="mail"), ["greeter"]),
+        (ListPrompts(folder="mai"), []),
+        (ListPrompts(tag="a"), ["greeter"]),
+        (ListPrompts(label="production"), ["greeter"]),
+        (ListPrompts(), ["greeter", "other"]),
+    ):
+        assert [view.name for view in await ask(query, ADMIN, demand)] == found
+    diff = await ask(
+        DiffPromptVersions(
+            prompt="greeter", before=PromptReference("greeter"), after=PromptReference("greeter", "latest")
+        ),
+        ADMIN,
+    )
+    assert [line for line in diff.text if line[0] in "+-" and line[:3] not in ("+++", "---")] == ["-Two.", "+Three."]
+    assert [(one.what, one.before, one.after) for one in diff.changed] == [("temperature", 0.5, None)]

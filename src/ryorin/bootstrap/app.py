@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from ryorin.adapters.jinja.templates import JinjaTemplates
 from ryorin.adapters.openai_http.chat import model_session
 from ryorin.adapters.parsers.formats import ParserLimits
 from ryorin.adapters.parsers.parser import SandboxedParser
@@ -282,7 +283,7 @@ def _command_executor(
         **gateway_commands(),
         **files.command_handlers(),
         **routing_context.command_handlers(routing.ports),
-        **prompts.command_handlers(),
+        **prompts.command_handlers(JinjaTemplates()),
         **remembering.command_handlers(),
         **operations.command_handlers(_operations(base, projections)),
     }
@@ -350,7 +351,7 @@ def _query_bus(
         **gateway.queries(),
         **files.query_handlers(PostgresFiles(base.pool)),
         **routing_context.query_handlers(routing.ports),
-        **prompts.query_handlers(remembered_prompts(base)),
+        **prompts.query_handlers(remembered_prompts(base), JinjaTemplates()),
         **remembering.query_handlers(),
         **retrieval,
         **answering.handlers,

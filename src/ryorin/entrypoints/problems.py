@@ -40,6 +40,8 @@ STATUS: Mapping[str, int] = {
     "gate_not_found": 404,
     "routing_not_found": 404,
     "prompt_not_found": 404,
+    "prompt_cycle": 409,
+    "label_protected": 409,
     "conversation_not_found": 404,
     "gate_not_better": 409,
     "lease_lost": 503,

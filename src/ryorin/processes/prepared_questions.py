@@ -106,7 +106,14 @@ class PreparedQuestions:
         strict = query.cache.freshness in (None, "strict") and wanted.version is None
         sure = not strict or await self._check.up_to_date(actor.org_id, wanted.name)
         reference = PromptReference(wanted.name, wanted.label, wanted.version)
-        rendered = await self._bus().ask(RenderPrompt(reference=reference, variables=wanted.variables), actor)
+        ask = RenderPrompt(reference=reference, variables=wanted.variables)
+        rendered = await self._bus().ask(ask, actor)
+        checked = {wanted.name}
+        # the same holds for labels of the prompts that it takes in, which are known only now
+        while query.cache.freshness in (None, "strict") and (more := set(rendered.takes_in) - checked):
+            told = [await self._check.up_to_date(actor.org_id, name) for name in sorted(more)]
+            sure, checked = sure and all(told), checked | more
+            rendered = await self._bus().ask(ask, actor)
         said = tuple(ChatMessage(message.role, message.content) for message in rendered.messages)
         if not any(message.role == "user" for message in (*said, *query.messages)):
             raise InvalidInput(f"neither the messages nor the prompt {str(reference)!r} have a user message")

@@ -10,13 +10,21 @@ from ryorin.contexts.prompts.domain.prompt import Prompt
 from ryorin.contexts.prompts.domain.template import (
     VARIABLE,
     check_template,
-    check_variables,
+    expand,
     render,
     variables_of,
 )
-from ryorin.contexts.prompts.errors import PromptNotFound
+from ryorin.contexts.prompts.domain.variables import bound, declared
+from ryorin.contexts.prompts.errors import LabelProtected, PromptNotFound
 from ryorin.contexts.prompts.events import PromptLabelMoved
-from ryorin.contexts.prompts.versions import PromptMessage, PromptParameters, PromptReference
+from ryorin.contexts.prompts.versions import (
+    PromptMessage,
+    PromptParameters,
+    PromptReference,
+    PromptVariable,
+    PromptVersion,
+    references_of,
+)
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import OrgId
 
@@ -29,12 +37,8 @@ def prompt(*texts: str) -> Prompt:
 
 
 def add(made: Prompt, text: str, **parameters: float) -> int:
-    return made.add_version(
-        (PromptMessage("system", text),),
-        PromptParameters(**parameters),  # type: ignore[arg-type]  # numbers by name
-        "",
-        "me",
-    )
+    given = PromptParameters(**parameters)  # type: ignore[arg-type]  # numbers by name
+    return made.add_version(PromptVersion(0, (PromptMessage("system", text),), given, "", "me"))
 
 
 def test_versions_are_numbered_and_the_same_again_makes_none() -> None:
@@ -93,7 +97,50 @@ def test_braces_that_are_no_variable_are_refused(text: str) -> None:
 )
 def test_missing_and_unknown_variables_are_named(given_: dict[str, str], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        check_variables(("a", "b"), given_)
+        bound(declared(("a", "b"), ()), given_)
+
+
+def test_values_have_types() -> None:
+    variables = (
+        PromptVariable("n", "integer"),
+        PromptVariable("yes", "boolean", default=False),
+        PromptVariable("names", "list", default=[]),
+    )
+
+    assert bound(variables, {"n": 3}) == {"n": 3, "yes": False, "names": []}
+    # some clients have only texts
+    assert bound(variables, {"n": "3", "yes": "true", "names": '["花"]'}) == {"n": 3, "yes": True, "names": ["花"]}
+    assert bound((PromptVariable("text"),), {"text": 3}) == {"text": "3"}
+    for wrong in ({"n": "three"}, {"n": 3.5}, {"n": True}, {"n": 1, "yes": 1}, {"n": 1, "names": "a"}):
+        with pytest.raises(InvalidInput, match="must be a"):
+            bound(variables, wrong)
+
+
+def test_other_prompts_are_taken_in_by_name_and_label_or_number() -> None:
+    text = "{{> tone}} and {{>rules@3}}, {{> tone@live }}; {{> tone}}"
+
+    named = (PromptReference("tone"), PromptReference("rules", None, 3), PromptReference("tone", "live"))
+    assert references_of([text]) == named
+    assert expand(text, str) == "tone@production and rules@3, tone@live; tone@production"
+    check_template(text)
+    with pytest.raises(InvalidInput):
+        references_of(["{{> a/b}}"])
+
+
+def test_a_protected_label_is_moved_by_who_says_that_he_means_it() -> None:
+    made = prompt("one", "two")
+    made.move("production", 1)
+    made.protect("production", True)
+
+    made.move("production", 1)
+    made.move("staging", 2)
+    for action in (lambda: made.move("production", 2), lambda: made.unlabel("production"), made.remove):
+        with pytest.raises(LabelProtected, match="'production' of prompt 'assistant' is protected"):
+            action()
+    made.move("production", 2, protected=True)
+    made.protect("production", False)
+    made.unlabel("production")
+    assert made.labels == {"staging": 2}
 
 
 @given(st.text(alphabet="ab_{} \n", max_size=40), st.text(max_size=20))

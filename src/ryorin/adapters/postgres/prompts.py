@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from cachebox import LRUCache
 
 from ryorin.adapters.postgres.notifications import Channel
-from ryorin.adapters.postgres.pool import Connection, Pool, run
+from ryorin.adapters.postgres.pool import Connection, Pool, Row, run
 from ryorin.adapters.postgres.projections import Schema
 from ryorin.contexts.prompts.queries import PromptView
-from ryorin.contexts.prompts.versions import LATEST, PromptVersion
+from ryorin.contexts.prompts.versions import LATEST, PromptAbout, PromptState, PromptVersion
 from ryorin.kernel.codec import from_json, to_json
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import OrgId
@@ -24,8 +24,12 @@ CREATE TABLE prompt_versions_g{g} (
 CREATE TABLE prompt_labels_g{g} (
     org_id text NOT NULL, prompt text NOT NULL, label text NOT NULL, version int NOT NULL,
     PRIMARY KEY (org_id, prompt, label));
+CREATE TABLE prompt_about_g{g} (
+    org_id text NOT NULL, prompt text NOT NULL, folder text NOT NULL DEFAULT '', tags text[] NOT NULL DEFAULT '{}',
+    description text NOT NULL DEFAULT '', readers text[] NOT NULL DEFAULT '{*}', protected text[] NOT NULL DEFAULT '{}',
+    PRIMARY KEY (org_id, prompt));
 """
-SCHEMA = Schema(DDL, ("prompt_versions", "prompt_labels"))
+SCHEMA = Schema(DDL, ("prompt_versions", "prompt_labels", "prompt_about"))
 
 ADD_VERSION = """
 INSERT INTO prompt_versions_g{g} (org_id, prompt, version, said, created_at) VALUES (%s, %s, %s, %s, %s)
@@ -37,6 +41,67 @@ ON CONFLICT (org_id, prompt, label) DO UPDATE SET version = excluded.version
 REMOVE_LABEL = "DELETE FROM prompt_labels_g{g} WHERE org_id = %s AND prompt = %s AND label = %s"
 REMOVE_LABELS = "DELETE FROM prompt_labels_g{g} WHERE org_id = %s AND prompt = %s"
 REMOVE_VERSIONS = "DELETE FROM prompt_versions_g{g} WHERE org_id = %s AND prompt = %s"
+REMOVE_ABOUT = "DELETE FROM prompt_about_g{g} WHERE org_id = %s AND prompt = %s"
+DESCRIBE = """
+INSERT INTO prompt_about_g{g} (org_id, prompt, folder, tags, description) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (org_id, prompt) DO UPDATE
+SET folder = excluded.folder, tags = excluded.tags, description = excluded.description
+"""
+SHARE = """
+INSERT INTO prompt_about_g{g} (org_id, prompt, readers) VALUES (%s, %s, %s)
+ON CONFLICT (org_id, prompt) DO UPDATE SET readers = excluded.readers
+"""
+PROTECT = """
+INSERT INTO prompt_about_g{g} AS a (org_id, prompt, protected) VALUES (%s, %s, ARRAY[%s::text])
+ON CONFLICT (org_id, prompt) DO UPDATE
+SET protected = array(SELECT DISTINCT label FROM unnest(a.protected || excluded.protected) label ORDER BY label)
+"""
+UNPROTECT = """
+UPDATE prompt_about_g{g} SET protected = array_remove(protected, %s) WHERE org_id = %s AND prompt = %s
+"""
+ABOUT = """
+COALESCE(a.folder, '') AS folder, COALESCE(a.tags, '{}') AS tags, COALESCE(a.description, '') AS description,
+COALESCE(a.readers, '{*}') AS readers, COALESCE(a.protected, '{}') AS protected
+"""
+LISTED = f"""
+SELECT v.prompt, v.version AS latest, v.said, v.created_at,
+    (SELECT array_agg(o.version ORDER BY o.version) FROM prompt_versions o
+     WHERE o.org_id = v.org_id AND o.prompt = v.prompt) AS versions,
+    (SELECT COALESCE(jsonb_object_agg(l.label, l.version), '{{}}') FROM prompt_labels l
+     WHERE l.org_id = v.org_id AND l.prompt = v.prompt) AS labels, {ABOUT}
+FROM (SELECT DISTINCT ON (org_id, prompt) * FROM prompt_versions
+      WHERE org_id = %(org_id)s AND prompt = COALESCE(%(prompt)s, prompt)
+      ORDER BY org_id, prompt, version DESC) v
+LEFT JOIN prompt_about a ON a.org_id = v.org_id AND a.prompt = v.prompt ORDER BY v.prompt
+"""
+VERSION = """
+INSERT INTO prompt_versions_g{g} (org_id, prompt, version, said, created_at) VALUES (%s, %s, %s, %s, %s)
+"""
+MOVE_LABEL = """
+INSERT INTO prompt_labels_g{g} (org_id, prompt, label, version) VALUES (%s, %s, %s, %s)
+ON CONFLICT (org_id, prompt, label) DO UPDATE SET version = excluded.version
+"""
+REMOVE_LABEL = "DELETE FROM prompt_labels_g{g} WHERE org_id = %s AND prompt = %s AND label = %s"
+REMOVE_LABELS = "DELETE FROM prompt_labels_g{g} WHERE org_id = %s AND prompt = %s"
+REMOVE_VERSIONS = "DELETE FROM prompt_versions_g{g} WHERE org_id = %s AND prompt = %s"
+REMOVE_ABOUT = "DELETE FROM prompt_about_g{g} WHERE org_id = %s AND prompt = %s"
+DESCRIBE = """
+INSERT INTO prompt_about_g{g} (org_id, prompt, folder, tags, description) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (org_id, prompt) DO UPDATE
+SET folder = excluded.folder, tags = excluded.tags, description = excluded.description
+"""
+SHARE = """
+INSERT INTO prompt_about_g{g} (org_id, prompt, readers) VALUES (%s, %s, %s)
+ON CONFLICT (org_id, prompt) DO UPDATE SET readers = excluded.readers
+"""
+PROTECT = """
+INSERT INTO prompt_about_g{g} AS a (org_id, prompt, protected) VALUES (%s, %s, ARRAY[%s::text])
+ON CONFLICT (org_id, prompt) DO UPDATE
+SET protected = array(SELECT DISTINCT label FROM unnest(a.protected || excluded.protected) label ORDER BY label)
+"""
+UNPROTECT = """
+UPDATE prompt_about_g{g} SET protected = array_remove(protected, %s) WHERE org_id = %s AND prompt = %s
+"""
 LABELS = """
 SELECT label, version FROM prompt_labels WHERE org_id = %(org_id)s AND prompt = %(prompt)s
 UNION ALL SELECT %(latest)s, max(version) FROM prompt_versions
@@ -47,12 +112,6 @@ SELECT said, created_at FROM prompt_versions WHERE org_id = %s AND prompt = %s A
 """
 VERSIONS = """
 SELECT said, created_at FROM prompt_versions WHERE org_id = %s AND prompt = %s ORDER BY version DESC
-"""
-LISTED = """
-SELECT prompt, max(version) AS latest,
-    (SELECT COALESCE(jsonb_object_agg(l.label, l.version), '{}') FROM prompt_labels l
-     WHERE l.org_id = v.org_id AND l.prompt = v.prompt) AS labels
-FROM prompt_versions v WHERE org_id = %s GROUP BY org_id, prompt ORDER BY prompt
 """
 TOLD = "prompt\x1f"
 REMEMBERED = 10_000
@@ -87,6 +146,22 @@ class PostgresPromptRows:
         """Delete a prompt with all it has."""
         await self._run(REMOVE_LABELS, org_id, prompt)
         await self._run(REMOVE_VERSIONS, org_id, prompt)
+        await self._run(REMOVE_ABOUT, org_id, prompt)
+
+    async def describe(self, org_id: OrgId, prompt: str, folder: str, tags: Sequence[str], description: str) -> None:
+        """Write where it belongs and what it is for."""
+        await self._run(DESCRIBE, org_id, prompt, folder, list(tags), description)
+
+    async def share(self, org_id: OrgId, prompt: str, readers: Sequence[str]) -> None:
+        """Write who may read it."""
+        await self._run(SHARE, org_id, prompt, list(readers))
+
+    async def protect(self, org_id: OrgId, prompt: str, label: str, protected: bool) -> None:
+        """Write whether a label is moved by admins only."""
+        if protected:
+            await self._run(PROTECT, org_id, prompt, label)
+        else:
+            await self._run(UNPROTECT, label, org_id, prompt)
 
     async def changed(self, org_id: OrgId, prompt: str) -> None:
         """Tell every process, when the transaction commits."""
@@ -100,37 +175,34 @@ class PostgresPrompts:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         # with the round of notifications in which they were read; of what is not there, nothing is remembered
-        self._labels: LRUCache[tuple[str, str], tuple[int, Mapping[str, int]]] = LRUCache(REMEMBERED)
+        self._states: LRUCache[tuple[str, str], tuple[int, PromptState]] = LRUCache(REMEMBERED)
         self._versions: LRUCache[tuple[str, str, int], tuple[int, Made]] = LRUCache(REMEMBERED)
         self._round = 0
         self._connected = False
 
     async def listed(self, org_id: OrgId) -> Sequence[PromptView]:
         """By name."""
-        rows = await self._pool.fetch(LISTED, (org_id,))
-        return [
-            PromptView(row["prompt"], row["latest"], {LATEST: row["latest"], **dict(sorted(row["labels"].items()))})
-            for row in rows
-        ]
+        return [_view(row) for row in await self._pool.fetch(LISTED, {"org_id": org_id, "prompt": None})]
 
-    async def labels(self, org_id: OrgId, prompt: str) -> Mapping[str, int] | None:
-        """The version that each label names; what was known last, while the database does not answer."""
-        read_in, known = self._labels.get((org_id, prompt)) or (None, None)
+    async def state(self, org_id: OrgId, prompt: str) -> PromptState | None:
+        """Its labels and what else it is; what was known last, while the database does not answer."""
+        read_in, known = self._states.get((org_id, prompt)) or (None, None)
         if known is not None and read_in == self._round and self._connected:
             return known
         began = self._round
         try:
-            rows = await self._pool.fetch(LABELS, {"org_id": org_id, "prompt": prompt, "latest": LATEST})
+            row = await self._pool.fetch_one(LISTED, {"org_id": org_id, "prompt": prompt})
         except Unavailable:
             if known is None:
                 raise
             return known
-        labels = {row["label"]: int(row["version"]) for row in rows}
-        if not labels:
-            self._labels.pop((org_id, prompt), None)
+        if row is None:
+            self._states.pop((org_id, prompt), None)
             return None
-        self._labels[org_id, prompt] = began, labels
-        return labels
+        view = _view(row)
+        state = PromptState(view.labels, view.about)
+        self._states[org_id, prompt] = began, state
+        return state
 
     async def version(self, org_id: OrgId, prompt: str, number: int) -> Made | None:
         """A version; it never changes, but may be gone with its prompt."""
@@ -164,3 +236,21 @@ class PostgresPrompts:
         """Notifications begin to arrive (True), or may get lost (False)."""
         self._connected = connected
         self._round += 1
+
+
+def _view(row: Row) -> PromptView:
+    about = PromptAbout(
+        row["folder"], tuple(row["tags"]), row["description"], tuple(row["readers"]), tuple(row["protected"])
+    )
+    labels = {LATEST: row["latest"], **dict(sorted(row["labels"].items()))}
+    newest = from_json(PromptVersion, row["said"])
+    return PromptView(
+        row["prompt"],
+        row["latest"],
+        labels,
+        tuple(row["versions"]),
+        newest.kind,
+        newest.parameters,
+        row["created_at"],
+        about,
+    )

@@ -164,7 +164,7 @@ class PromptUse:
     name: str
     label: str | None = None
     version: int | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_readers, check_tag, check_url
+from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_url
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command, Result, Scope
+from ryorin.kernel.sharing import check_readers, check_tag
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ryorin.kernel.errors import InvalidInput
-from ryorin.kernel.messages import EVERYONE
+from ryorin.kernel.sharing import MAX_TAG_CHARACTERS, printable
 
 MAX_ID_CHARACTERS = 500
-MAX_TAG_CHARACTERS = 100
 MAX_METADATA_ENTRIES = 64
 MAX_METADATA_CHARACTERS = 2000
-MAX_READERS = 100
 MAX_URL_CHARACTERS = 2000
-MAX_READER_CHARACTERS = 210
-
-
-def printable(text: str) -> bool:
-    """Whether a text can be stored and shown: no control characters, no lone surrogates."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
 
 
 def check_id(kind: str, value: str) -> None:
@@ -31,12 +23,6 @@ def check_id(kind: str, value: str) -> None:
         )
     if kind == "collection" and "/" in value:
         raise InvalidInput(f"collection id {value[:80]!r} must not contain '/'")
-
-
-def check_tag(tag: str) -> None:
-    """Raise InvalidInput unless `tag` can be a tag."""
-    if not tag.strip() or len(tag) > MAX_TAG_CHARACTERS or not printable(tag):
-        raise InvalidInput(f"tag {tag[:80]!r} must have 1-{MAX_TAG_CHARACTERS} printable characters")
 
 
 def check_url(url: str) -> None:
@@ -61,17 +47,6 @@ def check_metadata(metadata: Mapping[str, str]) -> None:
             raise InvalidInput(f"metadata name {key[:80]!r} must have 1-{MAX_TAG_CHARACTERS} characters")
         if len(value) > MAX_METADATA_CHARACTERS or "\x00" in value or (not value.isascii() and not _storable(value)):
             raise InvalidInput(f"metadata {key!r} must be text of at most {MAX_METADATA_CHARACTERS} characters")
-
-
-def check_readers(readers: Sequence[str]) -> None:
-    """Raise InvalidInput unless these can be a document's readers."""
-    if len(readers) > MAX_READERS:
-        raise InvalidInput(f"a document has at most {MAX_READERS} readers; use groups")
-    for reader in readers:
-        kind, _, name = reader.partition(":")
-        named = kind in ("user", "group") and bool(name.strip())
-        if reader != EVERYONE and not (named and len(reader) <= MAX_READER_CHARACTERS and printable(reader)):
-            raise InvalidInput(f"reader {reader[:80]!r} must be user:NAME, group:NAME, or {EVERYONE} for everyone")
 
 
 def _storable(text: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_tag
+from ryorin.contexts.knowledge.limits import check_id, check_metadata
 from ryorin.contexts.knowledge.pipeline import Pipeline
 from ryorin.contexts.knowledge.views import (
     CollectionView,
@@ -19,6 +19,7 @@ from ryorin.contexts.knowledge.views import (
 )
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import EVERYONE, Query, Readers, Scope
+from ryorin.kernel.sharing import check_tag
 
 DOCUMENTS_MODEL = "knowledge.documents"
 SEARCH_MODEL = "knowledge.search"

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_readers, check_tag
+from ryorin.contexts.knowledge.limits import check_id, check_metadata
 from ryorin.kernel.codec import from_json
 from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.sharing import check_readers, check_tag
 
 # one transaction and one wait of a worker: more of them only makes others wait longer
 MAX_RECORDS = 1000

@@ -1,4 +1,4 @@
-"""What can be done to prompts: versions are made, labels move."""
+"""What can be done to prompts: versions are made, labels move, readers are chosen."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ from typing import ClassVar
 
 from ryorin.contexts.prompts.versions import (
     LATEST,
+    VARIABLE_NAME,
+    PromptKind,
     PromptMessage,
     PromptParameters,
+    PromptVariable,
+    TemplateSyntax,
     check_label,
     check_name,
 )
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command, Result, Scope
+from ryorin.kernel.sharing import check_readers, check_tag, printable
 
 MAX_MESSAGES = 50
 MAX_CHARACTERS = 100_000
 MAX_NOTE_CHARACTERS = 1000
 MAX_LABELS = 20
+MAX_VARIABLES = 100
+MAX_TAGS = 50
+MAX_FOLDER_CHARACTERS = 200
+MAX_DESCRIPTION_CHARACTERS = 2000
 MAX_TEMPERATURE = 2.0
 MAX_OUTPUT_TOKENS = 32_768
 
@@ -47,6 +56,13 @@ class CreatePromptVersion(Command):
     parameters: PromptParameters = field(default_factory=PromptParameters)
     note: str = ""
     labels: tuple[str, ...] = ()
+    kind: PromptKind = "chat"
+    syntax: TemplateSyntax = "plain"
+    variables: tuple[PromptVariable, ...] = ()
+    protected: bool = False
+
+    def needs(self) -> tuple[Scope, ...]:
+        return _needed(self.protected)
 
     def validate(self) -> None:
         check_name(self.prompt)
@@ -60,8 +76,11 @@ class CreatePromptVersion(Command):
             raise InvalidInput(f"a version's note has at most {MAX_NOTE_CHARACTERS} characters")
         if len(self.labels) > MAX_LABELS:
             raise InvalidInput(f"at most {MAX_LABELS} labels can be moved at once")
+        if self.kind == "text" and len(self.messages) != 1:
+            raise InvalidInput(f"a prompt of the kind text has one message, not {len(self.messages)}")
         for label in self.labels:
             _check_movable(label)
+        _check_variables(self.variables)
         _check_parameters(self.parameters)
 
 
@@ -76,6 +95,10 @@ class MovePromptLabel(Command):
     prompt: str
     label: str
     version: int
+    protected: bool = False
+
+    def needs(self) -> tuple[Scope, ...]:
+        return _needed(self.protected)
 
     def validate(self) -> None:
         check_name(self.prompt)
@@ -92,6 +115,10 @@ class RemovePromptLabel(Command):
 
     prompt: str
     label: str
+    protected: bool = False
+
+    def needs(self) -> tuple[Scope, ...]:
+        return _needed(self.protected)
 
     def validate(self) -> None:
         check_name(self.prompt)
@@ -107,12 +134,105 @@ class RemovePrompt(Command):
     result_type: ClassVar[type[Result]] = PromptChanged
 
     prompt: str
+    protected: bool = False
+
+    def needs(self) -> tuple[Scope, ...]:
+        return _needed(self.protected)
 
     def validate(self) -> None:
         check_name(self.prompt)
 
 
-COMMANDS: tuple[type[Command], ...] = (CreatePromptVersion, MovePromptLabel, RemovePromptLabel, RemovePrompt)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribePrompt(Command):
+    """Say where a prompt belongs and what it is for; None keeps what is said. Raises PromptNotFound."""
+
+    name: ClassVar[str] = "prompts.describe"
+    scope: ClassVar[Scope] = Scope.PROMPTS_WRITE
+    result_type: ClassVar[type[Result]] = PromptChanged
+
+    prompt: str
+    folder: str | None = None
+    tags: tuple[str, ...] | None = None
+    description: str | None = None
+
+    def validate(self) -> None:
+        check_name(self.prompt)
+        if self.folder:
+            _check_folder(self.folder)
+        if len(self.tags or ()) > MAX_TAGS:
+            raise InvalidInput(f"a prompt has at most {MAX_TAGS} tags")
+        for tag in self.tags or ():
+            check_tag(tag)
+        if len(self.description or "") > MAX_DESCRIPTION_CHARACTERS or "\x00" in (self.description or ""):
+            raise InvalidInput(f"a prompt's description has at most {MAX_DESCRIPTION_CHARACTERS} characters and no NUL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharePrompt(Command):
+    """Decide who may read a prompt: `*` for the whole organisation, `user:NAME`, `group:NAME`. Raises PromptNotFound.
+
+    Who may change prompts may change this one still: readers are no editors.
+    """
+
+    name: ClassVar[str] = "prompts.share"
+    scope: ClassVar[Scope] = Scope.PROMPTS_WRITE
+    result_type: ClassVar[type[Result]] = PromptChanged
+
+    prompt: str
+    readers: tuple[str, ...]
+
+    def validate(self) -> None:
+        check_name(self.prompt)
+        check_readers(self.readers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectPromptLabel(Command):
+    """Leave moving a label to admins, or to all editors again. Raises PromptNotFound."""
+
+    name: ClassVar[str] = "prompts.protect_label"
+    scope: ClassVar[Scope] = Scope.ADMIN
+    result_type: ClassVar[type[Result]] = PromptChanged
+
+    prompt: str
+    label: str
+    protected: bool = True
+
+    def validate(self) -> None:
+        check_name(self.prompt)
+        _check_movable(self.label)
+
+
+COMMANDS: tuple[type[Command], ...] = (
+    CreatePromptVersion,
+    MovePromptLabel,
+    RemovePromptLabel,
+    RemovePrompt,
+    DescribePrompt,
+    SharePrompt,
+    ProtectPromptLabel,
+)
+
+
+def _needed(protected: bool) -> tuple[Scope, ...]:
+    """The scopes of what may touch a protected label: who says that it is meant has to be an admin."""
+    return (Scope.PROMPTS_WRITE, Scope.ADMIN) if protected else (Scope.PROMPTS_WRITE,)
+
+
+def _check_variables(variables: tuple[PromptVariable, ...]) -> None:
+    if len(variables) > MAX_VARIABLES:
+        raise InvalidInput(f"a prompt has at most {MAX_VARIABLES} variables")
+    for variable in variables:
+        if not VARIABLE_NAME.fullmatch(variable.name):
+            raise InvalidInput(f"variable {variable.name[:60]!r} must be letters, digits and _, no digit first")
+
+
+def _check_folder(folder: str) -> None:
+    parts = folder.split("/")
+    fits = len(folder) <= MAX_FOLDER_CHARACTERS and printable(folder)
+    if not fits or any(not part.strip() or part in (".", "..") for part in parts):
+        raise InvalidInput(f"folder {folder[:80]!r} must be names with / between them")
 
 
 def _check_movable(label: str) -> None:

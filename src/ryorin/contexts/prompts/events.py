@@ -49,4 +49,45 @@ class PromptRemoved(Event):
     prompt: str
 
 
-EVENTS: tuple[type[Event], ...] = (PromptVersionCreated, PromptLabelMoved, PromptLabelRemoved, PromptRemoved)
+@dataclass(frozen=True, slots=True)
+class PromptDescribed(Event):
+    """Where a prompt belongs and what it is for was said."""
+
+    type: ClassVar[str] = "prompts.described"
+
+    prompt: str
+    folder: str
+    tags: tuple[str, ...]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptShared(Event):
+    """Others may read a prompt than before."""
+
+    type: ClassVar[str] = "prompts.shared"
+
+    prompt: str
+    readers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptLabelProtected(Event):
+    """A label is moved by admins only from now on, or no longer so."""
+
+    type: ClassVar[str] = "prompts.label_protected"
+
+    prompt: str
+    label: str
+    protected: bool
+
+
+EVENTS: tuple[type[Event], ...] = (
+    PromptVersionCreated,
+    PromptLabelMoved,
+    PromptLabelRemoved,
+    PromptRemoved,
+    PromptDescribed,
+    PromptShared,
+    PromptLabelProtected,
+)

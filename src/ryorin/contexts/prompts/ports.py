@@ -1,4 +1,4 @@
-"""What prompts need from outside: their rows, and those as they are read."""
+"""What prompts need from outside: their rows, those as they are read, and a template engine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,20 @@ from datetime import datetime
 from typing import Protocol
 
 from ryorin.contexts.prompts.queries import PromptView
-from ryorin.contexts.prompts.versions import PromptVersion
+from ryorin.contexts.prompts.versions import PromptState, PromptVersion
 from ryorin.kernel.messages import OrgId
+
+
+class TemplateEngine(Protocol):
+    """Templates with conditions and loops that can do nothing else, and end."""
+
+    def names(self, text: str) -> Sequence[str]:
+        """The variables that a template uses, in order; raises InvalidInput for one that cannot be read."""
+        ...
+
+    def render(self, text: str, values: Mapping[str, object]) -> str:
+        """What it says with these values; raises InvalidInput."""
+        ...
 
 
 class PromptRows(Protocol):
@@ -22,6 +34,14 @@ class PromptRows(Protocol):
 
     async def remove_prompt(self, org_id: OrgId, prompt: str) -> None: ...
 
+    async def describe(
+        self, org_id: OrgId, prompt: str, folder: str, tags: Sequence[str], description: str
+    ) -> None: ...
+
+    async def share(self, org_id: OrgId, prompt: str, readers: Sequence[str]) -> None: ...
+
+    async def protect(self, org_id: OrgId, prompt: str, label: str, protected: bool) -> None: ...
+
     async def changed(self, org_id: OrgId, prompt: str) -> None:
         """Tell every process that remembers the prompt."""
         ...
@@ -34,8 +54,8 @@ class Prompts(Protocol):
         """By name."""
         ...
 
-    async def labels(self, org_id: OrgId, prompt: str) -> Mapping[str, int] | None:
-        """The version that each label names, `latest` among them; None: there is no such prompt."""
+    async def state(self, org_id: OrgId, prompt: str) -> PromptState | None:
+        """Its labels and what it is besides its versions; None: there is no such prompt."""
         ...
 
     async def version(self, org_id: OrgId, prompt: str, number: int) -> tuple[PromptVersion, datetime] | None:

@@ -1,23 +1,33 @@
-"""What a version of a prompt is, and how a version is named from outside."""
+"""What a version of a prompt is, what a prompt is besides its versions, and how a version is named from outside."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.messages import EVERYONE
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 # not all digits: in NAME@3 that is a version
 LABEL = re.compile(r"(?!\d+$)[a-z0-9][a-z0-9._-]{0,35}")
+# also in Jinja templates: what is taken in is text before anything reads the template
+PARTIAL = re.compile(r"\{\{>\s*([^\s{}]{1,150})\s*\}\}")
 # always names the newest version; nobody moves it
 LATEST = "latest"
 # meant when nothing is named
 PRODUCTION = "production"
 
 PromptRole = Literal["system", "user", "assistant"]
+# `text`: one message, which other prompts can take in
+PromptKind = Literal["chat", "text"]
+# `plain`: {{name}} and nothing else; `jinja`: also conditions, loops and filters (ADR-0028)
+TemplateSyntax = Literal["plain", "jinja"]
+VariableType = Literal["string", "integer", "number", "boolean", "list", "object"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +51,53 @@ class PromptParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptVariable:
+    """A declared variable. One with a `default` may be left out; None is no default."""
+
+    name: str
+    type: VariableType = "string"
+    description: str = ""
+    default: object = None
+
+
+@dataclass(frozen=True, slots=True)
 class PromptVersion:
-    """One immutable version: what is said, with which parameters, by whom and why."""
+    """One immutable version: what is said, with which parameters, by whom and why.
+
+    `variables` are those that were declared; a plain template may use others too, which are texts.
+    """
 
     number: int
     messages: tuple[PromptMessage, ...]
     parameters: PromptParameters
     note: str
     author: str
+    kind: PromptKind = "chat"
+    syntax: TemplateSyntax = "plain"
+    variables: tuple[PromptVariable, ...] = ()
+
+    def says_the_same(self, other: PromptVersion) -> bool:
+        """Whether the two differ in number, note and author only."""
+        return replace(other, number=self.number, note=self.note, author=self.author) == self
+
+
+@dataclass(frozen=True, slots=True)
+class PromptAbout:
+    """What a prompt is besides its versions; `protected` labels are moved by admins only."""
+
+    folder: str = ""
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    readers: tuple[str, ...] = (EVERYONE,)
+    protected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PromptState:
+    """Which version each label names, `latest` among them, and what the prompt is besides."""
+
+    labels: Mapping[str, int] = field(default_factory=dict)
+    about: PromptAbout = PromptAbout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +138,11 @@ class PromptReference:
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version if self.version is not None else self.label or PRODUCTION}"
+
+
+def references_of(texts: Iterable[str]) -> tuple[PromptReference, ...]:
+    """The prompts that are taken in, each once; raises InvalidInput for what can name none."""
+    return tuple(dict.fromkeys(PromptReference.parse(name) for text in texts for name in PARTIAL.findall(text)))
 
 
 def check_name(name: str) -> None:

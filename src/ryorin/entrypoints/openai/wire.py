@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -120,7 +119,7 @@ class PromptOptions(Struct, forbid_unknown_fields=True):
     name: str
     label: str | None = None
     version: int | None = None
-    variables: dict[str, str | int | float | bool] = {}
+    variables: dict[str, Any] = {}
 
 
 class RyorinOptions(Struct, forbid_unknown_fields=True):
@@ -158,6 +157,7 @@ class ChatBody(Struct):
     messages: list[Message]
     model: str = ""
     stream: bool | None = False
+    prompt: PromptOptions | None = None
     stream_options: StreamOptions | None = None
     temperature: Temperature | None = None
     top_p: Share | None = None
@@ -251,8 +251,9 @@ def checked(body: ChatBody) -> ChatBody:
 def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
     """The question behind a request; a model may name its collection as MODEL/collection/NAME."""
     options = body.ryorin or RyorinOptions()
+    prompt = body.prompt or options.prompt
     # a prompt, or settings of who is in a conversation, may say which model answers
-    model, collection = split_model(body.model, "" if options.prompt or options.conversation else default_model)
+    model, collection = split_model(body.model, "" if prompt or options.conversation else default_model)
     collection = options.collection or collection
     grounding = None
     if collection is not None:
@@ -285,7 +286,7 @@ def to_question(body: ChatBody, default_model: str) -> AnswerQuestion:
             options.semantic,
         ),
         panel=_panel(options.experts),
-        prompt=_prompt(options.prompt),
+        prompt=_prompt(prompt),
         conversation=options.conversation,
         tools=_tools(body),
         form=_form(body.response_format),
@@ -315,8 +316,7 @@ def _panel(wanted: ExpertsOptions | None) -> PanelOptions | None:
 def _prompt(wanted: PromptOptions | None) -> PromptUse | None:
     if wanted is None:
         return None
-    values = {name: value if isinstance(value, str) else json.dumps(value) for name, value in wanted.variables.items()}
-    return PromptUse(wanted.name, wanted.label, wanted.version, values)
+    return PromptUse(wanted.name, wanted.label, wanted.version, wanted.variables)
 
 
 def _tools(body: ChatBody) -> ToolUse | None:

@@ -1,23 +1,37 @@
-"""Routes of prompts: versions, labels, and what a version says."""
+"""Routes of prompts: versions, labels, who may read them, and what a version says."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field
 
+from ryorin.contexts.answers.queries import AnswerQuestion, CacheOptions, ChatMessage, GroundingOptions, PromptUse
 from ryorin.contexts.prompts.commands import (
     CreatePromptVersion,
+    DescribePrompt,
     MovePromptLabel,
+    ProtectPromptLabel,
     RemovePrompt,
     RemovePromptLabel,
+    SharePrompt,
 )
-from ryorin.contexts.prompts.queries import PROMPTS_MODEL, GetPrompt, ListPrompts, ListPromptVersions, RenderPrompt
-from ryorin.contexts.prompts.versions import PromptMessage, PromptParameters, PromptReference
+from ryorin.contexts.prompts.queries import (
+    PROMPTS_MODEL,
+    DiffPromptVersions,
+    GetPrompt,
+    ListPrompts,
+    ListPromptVersions,
+    RenderPrompt,
+)
+from ryorin.contexts.prompts.versions import PromptMessage, PromptParameters, PromptReference, PromptVariable
 from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
 from ryorin.entrypoints.rest.schemas import Body, Written
 from ryorin.kernel.codec import to_json
+from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.messages import EVERYONE, Actor
 
 router = APIRouter(prefix="/api/v1/prompts", tags=["prompts"])
 SETTLED = (PROMPTS_MODEL,)
@@ -45,6 +59,15 @@ class ParametersBody(Body):
         return PromptParameters(**{**self.model_dump(), "stop": tuple(self.stop)})
 
 
+class VariableBody(Body):
+    """A declared variable; one with a default may be left out."""
+
+    name: str
+    type: Literal["string", "integer", "number", "boolean", "list", "object"] = "string"
+    description: str = ""
+    default: Any = None
+
+
 class VersionBody(Body):
     """A new version: `messages`, or `text` for a system message alone."""
 
@@ -66,6 +89,12 @@ class VersionBody(Body):
     parameters: ParametersBody = ParametersBody()
     note: str = Field(default="", description="Why it was made")
     labels: list[str] = Field(default=[], description="Labels that move to it")
+    kind: Literal["chat", "text"] = Field(default="chat", description="`text`: one message, to be taken in by others")
+    syntax: Literal["plain", "jinja"] = Field(
+        default="plain", description="`plain`: {{name}} alone; `jinja`: also conditions, loops and filters"
+    )
+    variables: list[VariableBody] = Field(default=[], description="With their types; Jinja needs all declared")
+    protected: bool = Field(default=False, description="Moves protected labels too; for admins")
 
     def said(self) -> tuple[PromptMessage, ...]:
         """Its messages."""
@@ -79,6 +108,45 @@ class LabelBody(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"version": 1}]})
 
     version: int = Field(ge=1, le=2**31 - 1)
+    protected: bool = Field(default=False, description="Moves a protected label too; for admins")
+
+
+class AboutBody(Body):
+    """Where a prompt belongs and what it is for; what is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"folder": "support/mail", "tags": ["mail"]}]})
+
+    folder: str | None = Field(default=None, description="Names with / between them")
+    tags: list[str] | None = None
+    description: str | None = None
+
+
+class SharingBody(Body):
+    """Who may read a prompt."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"visibility": "organisation"}]})
+
+    visibility: Literal["organisation", "private", "readers"]
+    readers: list[str] = Field(default=[], description="user:NAME and group:NAME, with `readers`")
+
+    def of(self, actor: Actor) -> tuple[str, ...]:
+        """As the command takes them; raises InvalidInput."""
+        if (self.visibility == "readers") != bool(self.readers):
+            raise InvalidInput("`readers` go with the visibility `readers`, and only with it")
+        if self.visibility != "private":
+            return tuple(self.readers) or (EVERYONE,)
+        owner = tuple(reader for reader in actor.readers or () if reader.startswith("user:"))
+        if not owner:
+            raise InvalidInput("this credential belongs to no user, whose prompt could be private; name its readers")
+        return owner
+
+
+class ProtectionBody(Body):
+    """Whether a label is moved by admins only."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"protected": False}]})
+
+    protected: bool = True
 
 
 class ValuesBody(Body):
@@ -86,21 +154,57 @@ class ValuesBody(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"variables": {"company": "Example Ltd"}}]})
 
-    variables: dict[str, str] = Field(default={})
+    variables: dict[str, Any] = Field(default={})
     label: str | None = None
     version: int | None = None
+
+
+class RunBody(ValuesBody):
+    """Values, and what is said after the prompt."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "input": "When does the office open?",
+                    "variables": {"company": "Example Ltd"},
+                    "model": "extractive",
+                    "collection": "handbook",
+                }
+            ]
+        }
+    )
+
+    input: str | None = Field(default=None, description="A user message")
+    messages: list[PromptMessageBody] = Field(default=[], description="An exchange before it")
+    model: str | None = Field(default=None, description="Before that of the version")
+    collection: str | None = Field(default=None, description="Answer from its documents")
+    top_k: int | None = Field(default=None, ge=1, le=100)
+    cache: bool = True
+
+    def said(self) -> tuple[ChatMessage, ...]:
+        """What goes after the prompt's messages."""
+        last = () if self.input is None else (ChatMessage("user", self.input),)
+        return (*(ChatMessage(one.role, one.content) for one in self.messages), *last)
 
 
 PromptName = Annotated[str, Path(max_length=200, examples=["assistant"])]
 Label = Annotated[str, Path(max_length=100, examples=["staging"])]
 WhichLabel = Annotated[str | None, Query(max_length=100, description="By label; none: `production`")]
+Protected = Annotated[bool, Query(description="Meant for protected labels too; for admins")]
 WhichVersion = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="By number")]
 
 
 @router.get("")
-async def list_prompts(caller: CallerNeeded, demand: DemandNeeded) -> Any:
+async def list_prompts(
+    caller: CallerNeeded,
+    demand: DemandNeeded,
+    folder: Annotated[str | None, Query(max_length=200, description="And those in it")] = None,
+    tag: Annotated[str | None, Query(max_length=100)] = None,
+    label: Annotated[str | None, Query(max_length=100)] = None,
+) -> Any:
     """Prompts with their labels, by name."""
-    return {"prompts": to_json(await caller.ask(ListPrompts(), demand))}
+    return {"prompts": to_json(await caller.ask(ListPrompts(folder=folder, tag=tag, label=label), demand))}
 
 
 @router.get("/{prompt}")
@@ -133,6 +237,10 @@ async def create_version(
         parameters=body.parameters.parameters(),
         note=body.note,
         labels=tuple(body.labels),
+        kind=body.kind,
+        syntax=body.syntax,
+        variables=tuple(PromptVariable(**one.model_dump()) for one in body.variables),
+        protected=body.protected,
     )
     return Written(**await caller.send_and_settle(command, SETTLED, key))
 
@@ -142,20 +250,70 @@ async def move_label(
     prompt: PromptName, label: Label, body: LabelBody, caller: CallerNeeded, key: IdempotencyKey = None
 ) -> Written:
     """Have a label name a version; an earlier one is the way back. Who asks by that label is answered with it."""
-    command = MovePromptLabel(prompt=prompt, label=label, version=body.version)
+    command = MovePromptLabel(prompt=prompt, label=label, version=body.version, protected=body.protected)
     return Written(**await caller.send_and_settle(command, SETTLED, key))
 
 
 @router.delete("/{prompt}/labels/{label}")
-async def remove_label(prompt: PromptName, label: Label, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
+async def remove_label(
+    prompt: PromptName, label: Label, caller: CallerNeeded, protected: Protected = False, key: IdempotencyKey = None
+) -> Written:
     """Have a label name nothing."""
-    return Written(**await caller.send_and_settle(RemovePromptLabel(prompt=prompt, label=label), SETTLED, key))
+    command = RemovePromptLabel(prompt=prompt, label=label, protected=protected)
+    return Written(**await caller.send_and_settle(command, SETTLED, key))
+
+
+@router.put("/{prompt}/labels/{label}/protection")
+async def protect_label(
+    prompt: PromptName, label: Label, body: ProtectionBody, caller: CallerNeeded, key: IdempotencyKey = None
+) -> Written:
+    """Leave moving a label to admins, or to all editors again."""
+    command = ProtectPromptLabel(prompt=prompt, label=label, protected=body.protected)
+    return Written(**await caller.send_and_settle(command, SETTLED, key))
+
+
+@router.patch("/{prompt}")
+async def describe_prompt(
+    prompt: PromptName, body: AboutBody, caller: CallerNeeded, key: IdempotencyKey = None
+) -> Written:
+    """Say where a prompt belongs and what it is for."""
+    tags = None if body.tags is None else tuple(body.tags)
+    command = DescribePrompt(prompt=prompt, folder=body.folder, tags=tags, description=body.description)
+    return Written(**await caller.send_and_settle(command, SETTLED, key))
+
+
+@router.put("/{prompt}/readers")
+async def share_prompt(
+    prompt: PromptName, body: SharingBody, caller: CallerNeeded, key: IdempotencyKey = None
+) -> Written:
+    """Decide who may read a prompt, and ask with it."""
+    command = SharePrompt(prompt=prompt, readers=body.of(caller.actor))
+    return Written(**await caller.send_and_settle(command, SETTLED, key))
+
+
+@router.get("/{prompt}/diff")
+async def diff_versions(
+    prompt: PromptName,
+    caller: CallerNeeded,
+    demand: DemandNeeded,
+    before: Annotated[str, Query(max_length=100, description="A label or number", examples=["production"])],
+    after: Annotated[str, Query(max_length=100, description="A label or number")] = "latest",
+) -> Any:
+    """What a version says that another does not: the text as a unified diff, and what else is different."""
+    query = DiffPromptVersions(
+        prompt=prompt,
+        before=PromptReference.parse(f"{prompt}@{before}"),
+        after=PromptReference.parse(f"{prompt}@{after}"),
+    )
+    return to_json(await caller.ask(query, demand))
 
 
 @router.delete("/{prompt}")
-async def remove_prompt(prompt: PromptName, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
+async def remove_prompt(
+    prompt: PromptName, caller: CallerNeeded, protected: Protected = False, key: IdempotencyKey = None
+) -> Written:
     """Take a prompt away with all its versions."""
-    return Written(**await caller.send_and_settle(RemovePrompt(prompt=prompt), SETTLED, key))
+    return Written(**await caller.send_and_settle(RemovePrompt(prompt=prompt, protected=protected), SETTLED, key))
 
 
 @router.post("/{prompt}/render")
@@ -163,3 +321,18 @@ async def render_prompt(prompt: PromptName, body: ValuesBody, caller: CallerNeed
     """What a version says with these values; nothing is answered."""
     query = RenderPrompt(reference=PromptReference(prompt, body.label, body.version), variables=body.variables)
     return to_json(await caller.ask(query, demand))
+
+
+@router.post("/{prompt}/run")
+async def run_prompt(prompt: PromptName, body: RunBody, caller: CallerNeeded, demand: DemandNeeded) -> Any:
+    """Ask the model with a version: its messages with these values, then `messages`, then `input`."""
+    question = AnswerQuestion(
+        messages=body.said(),
+        model=body.model or "",
+        grounding=GroundingOptions(body.collection, body.top_k) if body.collection else None,
+        use_cache=body.cache,
+        prompt=PromptUse(prompt, body.label, body.version, body.variables),
+    )
+    if demand.token is not None:
+        question = replace(question, cache=CacheOptions("strict"))
+    return to_json(await caller.ask(question, demand))

@@ -19,6 +19,7 @@ from ryorin.contexts.knowledge.events import (
 from ryorin.kernel.aggregate import Aggregate
 from ryorin.kernel.events import Event, Stream
 from ryorin.kernel.messages import EVERYONE, OrgId
+from ryorin.kernel.sharing import in_order
 
 Outcome = Literal["added", "changed", "unchanged", "superseded", "deleted", "erased", "restored", "tagged", "shared"]
 
@@ -87,7 +88,7 @@ class Document(Aggregate):
         ):
             self.record(DocumentDescribed(self.collection, self.document, title, metadata, description.filename))
             changed = True
-        if description.tags is not None and _normal(description.tags) != current.tags:
+        if description.tags is not None and in_order(description.tags) != current.tags:
             self._tag(description.tags)
             changed = True
         if description.readers is not None and self.share(description.readers) == "shared":
@@ -116,7 +117,7 @@ class Document(Aggregate):
                 language=content.language,
                 title=description.title or content.parsed_title,
                 metadata=kept_metadata if description.metadata is None else description.metadata,
-                tags=kept_tags if description.tags is None else _normal(description.tags),
+                tags=kept_tags if description.tags is None else in_order(description.tags),
                 chunk_set=content.chunk_set,
                 chunk_count=content.chunk_count,
                 accepted_sequence=accepted_sequence,
@@ -134,7 +135,7 @@ class Document(Aggregate):
         )
 
     def _readers_of(self, description: Description) -> tuple[str, ...]:
-        return self.readers if description.readers is None else _normal(description.readers)
+        return self.readers if description.readers is None else in_order(description.readers)
 
     def restore(self, version: int, accepted_sequence: int) -> Outcome:
         """Make an older version's content current again, as a new version; raises VersionNotFound."""
@@ -175,7 +176,7 @@ class Document(Aggregate):
     def retag(self, add: tuple[str, ...], remove: tuple[str, ...]) -> Outcome:
         """Add and remove tags; raises DocumentNotFound."""
         current = self._require_current()
-        tags = _normal(set(current.tags) - set(remove) | set(add))
+        tags = in_order(set(current.tags) - set(remove) | set(add))
         if tags == current.tags:
             return "unchanged"
         self._tag(tags)
@@ -184,7 +185,7 @@ class Document(Aggregate):
     def share(self, readers: tuple[str, ...]) -> Outcome:
         """Decide who may read it; raises DocumentNotFound."""
         current = self._require_current()
-        readers = _normal(readers)
+        readers = in_order(readers)
         if readers == self.readers:
             return "unchanged"
         self.record(
@@ -195,7 +196,7 @@ class Document(Aggregate):
         return "shared"
 
     def _tag(self, tags: tuple[str, ...]) -> None:
-        self.record(DocumentTagged(self.collection, self.document, _normal(tags)))
+        self.record(DocumentTagged(self.collection, self.document, in_order(tags)))
 
     def _require_current(self) -> DocumentVersionIndexed:
         if self.current is None:
@@ -228,7 +229,3 @@ class Document(Aggregate):
                 self.current = replace(self.current, tags=event.tags)
             case DocumentShared():
                 self.readers = event.readers
-
-
-def _normal(tags: tuple[str, ...] | set[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(tags)))

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
-from ryorin.contexts.prompts.domain.template import check_template
-from ryorin.contexts.prompts.errors import PromptNotFound
+from ryorin.contexts.prompts.errors import LabelProtected, PromptNotFound
 from ryorin.contexts.prompts.events import (
+    PromptDescribed,
     PromptLabelMoved,
+    PromptLabelProtected,
     PromptLabelRemoved,
     PromptRemoved,
+    PromptShared,
     PromptVersionCreated,
 )
-from ryorin.contexts.prompts.versions import PromptMessage, PromptParameters, PromptVersion
+from ryorin.contexts.prompts.versions import PromptAbout, PromptVersion, references_of
 from ryorin.kernel.aggregate import Aggregate
 from ryorin.kernel.events import Event, Stream
 from ryorin.kernel.messages import OrgId
 
 
 class Prompt(Aggregate):
-    """Versions that never change, and labels that say which of them is meant."""
+    """Versions that never change, labels that say which of them is meant, and who may read them."""
 
     stream_type: ClassVar[str] = "prompt"
 
@@ -29,52 +32,89 @@ class Prompt(Aggregate):
         self.latest: PromptVersion | None = None
         # also of removed ones: a number never means two things
         self.numbers = 0
-        self.versions: set[int] = set()
+        # the prompts that each version takes in
+        self.versions: dict[int, frozenset[str]] = {}
         self.labels: dict[str, int] = {}
+        self.about = PromptAbout()
 
-    def add_version(
-        self, messages: tuple[PromptMessage, ...], parameters: PromptParameters, note: str, author: str
-    ) -> int:
-        """The number of a new version, or of the latest one if it says the same; raises InvalidInput for a template."""
-        for message in messages:
-            check_template(message.content)
+    @property
+    def takes_in(self) -> frozenset[str]:
+        """The names of all prompts that a version of this one takes in."""
+        return frozenset().union(*self.versions.values())
+
+    def add_version(self, draft: PromptVersion) -> int:
+        """The number of a new version, or of the latest one if it says the same."""
         latest = self.latest
-        if latest is not None and (latest.messages, latest.parameters) == (messages, parameters):
+        if latest is not None and latest.says_the_same(draft):
             return latest.number
-        version = PromptVersion(self.numbers + 1, messages, parameters, note, author)
-        self.record(PromptVersionCreated(self.prompt, version))
-        return version.number
+        self.record(PromptVersionCreated(self.prompt, replace(draft, number=self.numbers + 1)))
+        return self.numbers
 
-    def move(self, label: str, version: int) -> None:
-        """Have a label name a version; raises PromptNotFound."""
+    def move(self, label: str, version: int, protected: bool = False) -> None:
+        """Have a label name a version; raises PromptNotFound, LabelProtected unless that is known."""
         self._known()
         if version not in self.versions:
             raise PromptNotFound(f"prompt {self.prompt!r} has no version {version}; the newest is {self.numbers}")
         if self.labels.get(label) != version:
+            self._meant(label, protected)
             self.record(PromptLabelMoved(self.prompt, label, version))
 
-    def unlabel(self, label: str) -> None:
-        """Have a label name nothing; raises PromptNotFound."""
+    def unlabel(self, label: str, protected: bool = False) -> None:
+        """Have a label name nothing; raises PromptNotFound, LabelProtected unless that is known."""
         self._known()
         if label not in self.labels:
             raise PromptNotFound(f"prompt {self.prompt!r} has no label {label!r}")
+        self._meant(label, protected)
         self.record(PromptLabelRemoved(self.prompt, label))
 
-    def remove(self) -> None:
-        """Take it away; raises PromptNotFound."""
+    def remove(self, protected: bool = False) -> None:
+        """Take it away; raises PromptNotFound, LabelProtected while a protected label names a version of it."""
         self._known()
+        for label in self.labels:
+            self._meant(label, protected)
         self.record(PromptRemoved(self.prompt))
+
+    def describe(self, folder: str | None, tags: tuple[str, ...] | None, description: str | None) -> None:
+        """Say where it belongs and what it is for; None keeps what is said. Raises PromptNotFound."""
+        self._known()
+        about = replace(
+            self.about,
+            folder=self.about.folder if folder is None else folder,
+            tags=self.about.tags if tags is None else tags,
+            description=self.about.description if description is None else description,
+        )
+        if about != self.about:
+            self.record(PromptDescribed(self.prompt, about.folder, about.tags, about.description))
+
+    def share(self, readers: tuple[str, ...]) -> None:
+        """Decide who may read it; raises PromptNotFound."""
+        self._known()
+        if readers != self.about.readers:
+            self.record(PromptShared(self.prompt, readers))
+
+    def protect(self, label: str, protected: bool) -> None:
+        """Leave moving a label to admins, or to editors again; raises PromptNotFound."""
+        self._known()
+        if (label in self.about.protected) != protected:
+            self.record(PromptLabelProtected(self.prompt, label, protected))
 
     def _known(self) -> None:
         if self.latest is None:
             raise PromptNotFound(f"there is no prompt {self.prompt!r}")
 
+    def _meant(self, label: str, protected: bool) -> None:
+        if label in self.about.protected and not protected:
+            raise LabelProtected(
+                f"label {label!r} of prompt {self.prompt!r} is protected: an admin moves it, with `protected`"
+            )
+
     def apply(self, event: Event) -> None:
         match event:
-            case PromptVersionCreated():
-                self.latest = event.version
-                self.numbers = event.version.number
-                self.versions.add(event.version.number)
+            case PromptVersionCreated(version=version):
+                self.latest = version
+                self.numbers = version.number
+                references = references_of(message.content for message in version.messages)
+                self.versions[version.number] = frozenset(one.name for one in references)
             case PromptLabelMoved():
                 self.labels[event.label] = event.version
             case PromptLabelRemoved():
@@ -83,3 +123,18 @@ class Prompt(Aggregate):
                 self.latest = None
                 self.versions.clear()
                 self.labels.clear()
+                self.about = PromptAbout()
+            case _:
+                self._apply_about(event)
+
+    def _apply_about(self, event: Event) -> None:
+        match event:
+            case PromptDescribed():
+                self.about = replace(self.about, folder=event.folder, tags=event.tags, description=event.description)
+            case PromptShared():
+                self.about = replace(self.about, readers=event.readers)
+            case PromptLabelProtected():
+                others = set(self.about.protected) - {event.label}
+                self.about = replace(
+                    self.about, protected=tuple(sorted(others | ({event.label} if event.protected else set())))
+                )

@@ -1,10 +1,11 @@
-"""Variables in prompts: `{{name}}` and nothing else, so that no text of a user can become code."""
+"""Plain templates: `{{name}}` is a variable, `{{> name@label}}` another prompt that is taken in, and nothing else."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from ryorin.contexts.prompts.versions import PARTIAL, PromptReference
 from ryorin.kernel.errors import InvalidInput
 
 VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]{0,63})\s*\}\}")
@@ -18,21 +19,15 @@ def variables_of(texts: Iterable[str]) -> tuple[str, ...]:
 
 def check_template(text: str) -> None:
     """Raise InvalidInput for double braces that are no variable: what was meant would silently be text."""
-    rest = VARIABLE.sub("", text)
+    rest = VARIABLE.sub("", PARTIAL.sub("", text))
     if found := BRACES.search(rest):
         near = rest[max(found.start() - 20, 0) : found.end() + 20].replace("\n", " ")
         raise InvalidInput(f"variables are written {{{{name}}}}, with letters, digits and _; here is {near!r}")
 
 
-def check_variables(needed: Iterable[str], given: Iterable[str]) -> None:
-    """Raise InvalidInput, naming them, for variables that are missing or that the prompt does not have."""
-    needed, given = tuple(needed), tuple(given)
-    missing = [name for name in needed if name not in given]
-    extra = [name for name in given if name not in needed]
-    faults = [f"{word}: {', '.join(names)}" for word, names in (("missing", missing), ("unknown", extra)) if names]
-    if faults:
-        has = f"has the variables {', '.join(needed)}" if needed else "has no variables"
-        raise InvalidInput(f"variables {'; '.join(faults)}. The prompt {has}")
+def expand(text: str, taken_in: Callable[[PromptReference], str]) -> str:
+    """The text with every other prompt in its place."""
+    return PARTIAL.sub(lambda found: taken_in(PromptReference.parse(found[1])), text)
 
 
 def render(text: str, values: Mapping[str, str]) -> str:
