@@ -60,6 +60,9 @@ def build_api(
         responses=ERRORS,
     )
     app.state.services = services
+    # these are asked most, and every route before them is compared
+    app.include_router(prompts.quick_router)
+    app.include_router(langfuse.quick_router)
     for module in (
         collections,
         documents,

@@ -13,9 +13,21 @@ from ryorin.contexts.prompts.queries import ListPrompts, PromptView, ResolvedPro
 from ryorin.contexts.prompts.versions import PromptParameters, PromptReference
 from ryorin.entrypoints.rest.context import Caller, DemandNeeded, ServicesNeeded
 from ryorin.entrypoints.rest.prompts import PromptName, WhichLabel, WhichVersion
+from ryorin.entrypoints.rest.quick import PromptRead
 from ryorin.kernel.codec import to_json
+from ryorin.kernel.messages import Query as Question
+
+
+class _Read(PromptRead):
+    def query(self, reference: PromptReference) -> Question[Any]:
+        return ResolvePrompt(reference=reference)
+
+    def told(self, name: str, answer: Any) -> object:
+        return _whole(name, answer)
+
 
 router = APIRouter(prefix="/api/public/v2/prompts", tags=["langfuse"])
+quick_router = APIRouter(prefix="/api/public/v2/prompts", tags=["langfuse"], route_class=_Read)
 MAX_PAGE = 100
 _basic = HTTPBasic(auto_error=False, description="Langfuse's way: any public key, and an API key as the secret one")
 _bearer = HTTPBearer(auto_error=False)
@@ -59,7 +71,7 @@ async def list_prompts(
     return {"data": [_listed(view) for view in found[(page - 1) * limit : page * limit]], "meta": meta}
 
 
-@router.get("/{prompt}")
+@quick_router.get("/{prompt}")
 async def get_prompt(
     prompt: PromptName,
     caller: LangfuseCaller,

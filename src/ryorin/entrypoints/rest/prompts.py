@@ -28,12 +28,24 @@ from ryorin.contexts.prompts.queries import (
 )
 from ryorin.contexts.prompts.versions import PromptMessage, PromptParameters, PromptReference, PromptVariable
 from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
+from ryorin.entrypoints.rest.quick import PromptRead
 from ryorin.entrypoints.rest.schemas import Body, Written
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import EVERYONE, Actor
+from ryorin.kernel.messages import Query as Question
+
+
+class _Read(PromptRead):
+    def query(self, reference: PromptReference) -> Question[Any]:
+        return GetPrompt(reference=reference)
+
+    def told(self, name: str, answer: Any) -> object:
+        return to_json(answer)
+
 
 router = APIRouter(prefix="/api/v1/prompts", tags=["prompts"])
+quick_router = APIRouter(prefix="/api/v1/prompts", tags=["prompts"], route_class=_Read)
 SETTLED = (PROMPTS_MODEL,)
 
 
@@ -207,7 +219,7 @@ async def list_prompts(
     return {"prompts": to_json(await caller.ask(ListPrompts(folder=folder, tag=tag, label=label), demand))}
 
 
-@router.get("/{prompt}")
+@quick_router.get("/{prompt}")
 async def get_prompt(
     prompt: PromptName,
     caller: CallerNeeded,
