@@ -12,7 +12,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 NO_DATA = 3
-NEVER = ("token_missed", "underfilled", "errors", "half_filled", "stale_hits", "leaked_hits", "dropped")
+NEVER = (
+    "token_stale",
+    "missing",
+    "again",
+    "usd_over",
+    "token_missed",
+    "underfilled",
+    "errors",
+    "half_filled",
+    "stale_hits",
+    "leaked_hits",
+    "dropped",
+)
 PROMISED = {
     "retrieval": {"p50_ms", "p95_ms", "recall_at_10", "p50_ratio_to_raw", "p50_ms_1v", "p50_ms_4v"},
     "quality": {
@@ -47,6 +59,8 @@ PROMISED = {
     "semantic": {"false_hit_rate_upper", "hit_rate_ratio_to_fixed"},
     "gateway": {"rps_ratio_to_litellm", "added_latency_ratio_to_litellm", "memory_mb", "first_word_p50_ms"},
     "filters": {"min_recall_at_10", "underfilled"},
+    "evaluation": {"results", "missing", "in_flight", "again", "usd_over"},
+    "prompts": {"fetch_rps", "langfuse_rps", "token_stale", "seen_p50_ms", "seen_max_ms"},
 }
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import httpx
-import numpy as np
-from numpy.typing import NDArray
 
 from ryorin.adapters.jinja.templates import JinjaTemplates
 from ryorin.adapters.openai_http.chat import model_session
@@ -43,7 +41,8 @@ from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.answers import answer_handlers
 from ryorin.bootstrap.wiring.blobs import blob_store
 from ryorin.bootstrap.wiring.conversations import Remembering, build_conversations
-from ryorin.bootstrap.wiring.embedding import build_engines
+from ryorin.bootstrap.wiring.embedding import build_engines, embedding
+from ryorin.bootstrap.wiring.evaluation import Evaluating, build_evaluation
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
 from ryorin.bootstrap.wiring.identity import authenticator
@@ -180,7 +179,7 @@ async def _assemble(
     # the engine itself spreads a batch over threads of its own
     thread = ThreadPoolExecutor(max_workers=2, thread_name_prefix="embed-queries")
     stack.callback(thread.shutdown, wait=False, cancel_futures=True)
-    embed = _embedding(engine, thread)
+    embed = embedding(engine, thread)
     routing = build_routing(base, engine.model_id, embed)
     gateway = build_gateway(base, settings, session, shared_breakers(settings, base, stack))
     ledgers = Ledgers(PostgresCacheLedger(base.pool), gateway.spending, routing.decisions)
@@ -193,7 +192,8 @@ async def _assemble(
         FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions),
         lambda: buses[0],
     )
-    executor = _command_executor(base, ports, projections, ledgers.cache, warmer, routing, remembering)
+    evaluating = build_evaluation(base, lambda: buses[0], settings.default_model, embed)
+    executor = _command_executor(base, ports, projections, ledgers.cache, warmer, routing, remembering, evaluating)
     writing.append(CommandBus(base.log, executor, base.ids, base.telemetry))
     buses.append(
         _query_bus(
@@ -210,6 +210,7 @@ async def _assemble(
             gateway,
             routing,
             remembering,
+            evaluating,
             embed,
             thread,
             roles,
@@ -217,7 +218,6 @@ async def _assemble(
         )
     )
     remains = Remains(base.pool, blobs, settings.erasure.idle_seconds)
-    backlog = PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id)
     services = Services(
         commands=writing[0],
         queries=buses[0],
@@ -227,12 +227,15 @@ async def _assemble(
         upload=_uploader(settings, blobs),
         keep_examples=routing.keep_examples,
         keeper=remembering.keeper,
+        keep_items=evaluating.keep_items,
         checks=Checks(base, engine, settings).run,
         scrub=_scrubber(remains, settings),
         metrics=Figures(base).render,
         default_model=settings.default_model,
     )
-    feeder = knowledge.VectorFeeder(backlog, stores, ports.embedders, ports.chunks, base.telemetry)
+    feeder = knowledge.VectorFeeder(
+        PostgresVectorIndexes(base.pool, engine.model_id), stores, ports.embedders, ports.chunks, base.telemetry
+    )
     return App(settings, services, base, projections, engine, keys, feeder, ledgers, gateway, routing, remains)
 
 
@@ -275,6 +278,7 @@ def _command_executor(
     warmer: answers.AnswerWarmer,
     routing: Routing,
     remembering: Remembering,
+    evaluating: Evaluating,
 ) -> CommandExecutor:
     handlers = {
         **answers.command_handlers(ledger, PostgresSemanticStore(base.pool), warmer),
@@ -285,6 +289,7 @@ def _command_executor(
         **routing_context.command_handlers(routing.ports),
         **prompts.command_handlers(JinjaTemplates()),
         **remembering.command_handlers(),
+        **evaluating.command_handlers(),
         **operations.command_handlers(_operations(base, projections)),
     }
     return CommandExecutor(handlers, base.log, base.transactions, base.clock, base.telemetry, random.random)
@@ -308,6 +313,7 @@ def _query_bus(
     gateway: Gateway,
     routing: Routing,
     remembering: Remembering,
+    evaluating: Evaluating,
     embed: Embed,
     thread: ThreadPoolExecutor,
     roles: frozenset[Role],
@@ -353,6 +359,7 @@ def _query_bus(
         **routing_context.query_handlers(routing.ports),
         **prompts.query_handlers(remembered_prompts(base), JinjaTemplates()),
         **remembering.query_handlers(),
+        **evaluating.query_handlers(),
         **retrieval,
         **answering.handlers,
     }
@@ -367,17 +374,6 @@ def _scrubber(remains: Remains, settings: Settings) -> Callable[[], Awaitable[Sc
         return ScrubReport(dropped, await remains.waiting(), await remains.scrub(), settings.erasure.idle_seconds)
 
     return scrub
-
-
-def _embedding(engine: EmbeddingEngine, thread: ThreadPoolExecutor) -> Embed:
-    """Vectors around the origin, as the index has them: there, likeness spreads over the whole scale."""
-    space = knowledge.centred(engine)
-
-    async def embed(texts: Sequence[str], kind: Literal["query", "passage"]) -> NDArray[np.float32]:
-        work = space.embed_queries if kind == "query" else space.embed_passages
-        return await asyncio.get_running_loop().run_in_executor(thread, work, texts)
-
-    return embed
 
 
 def _uploader(settings: Settings, blobs: knowledge.BlobStore) -> Uploader:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ryorin.contexts.conversations.commands import PutSettings, SaveMessages
 from ryorin.contexts.conversations.turns import TurnRole, UserSettings
+from ryorin.contexts.evaluation.specs import DatasetItem
 from ryorin.contexts.knowledge.commands import StoredContent
 from ryorin.contexts.routing.experts import Example
 from ryorin.kernel.bus import CommandBus, QueryBus
@@ -36,6 +37,14 @@ class ExampleKeeper(Protocol):
 
     async def __call__(self, actor: Actor, given: Sequence[Example]) -> str:
         """Their hash; raises Forbidden, or InvalidInput for examples that nothing can be learnt from."""
+        ...
+
+
+class DatasetKeeper(Protocol):
+    """Stores items before the command that makes a dataset's version of them."""
+
+    async def __call__(self, actor: Actor, given: Sequence[DatasetItem]) -> str:
+        """Their hash; raises Forbidden, or InvalidInput for items that cannot be told apart or ask nothing."""
         ...
 
 
@@ -98,6 +107,7 @@ class Services:
     upload: Uploader
     keep_examples: ExampleKeeper
     keeper: ConversationKeeper
+    keep_items: DatasetKeeper
     checks: Callable[[], Awaitable[Sequence[Check]]]
     scrub: Callable[[], Awaitable[ScrubReport]]
     metrics: Callable[[], Awaitable[bytes]]

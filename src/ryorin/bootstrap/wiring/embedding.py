@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
 from ryorin.adapters.onnx_e5.engine import OnnxE5Engine, load_centre
 from ryorin.adapters.openai_http.embeddings import EmbeddingEndpoint, OpenAIHttpEngine
 from ryorin.bootstrap.settings import EmbeddingSettings, Settings
+from ryorin.contexts.knowledge import module as knowledge
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
 from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
+from ryorin.processes.semantic_hits import Embed
 
 
 def build_engines(settings: Settings) -> dict[str, EmbeddingEngine]:
@@ -40,3 +50,14 @@ def _endpoint(chosen: EmbeddingSettings) -> EmbeddingEndpoint:
         passage_prefix=chosen.passage_prefix,
         batch_size=chosen.batch_size,
     )
+
+
+def embedding(engine: EmbeddingEngine, thread: ThreadPoolExecutor) -> Embed:
+    """Vectors around the origin, as the index has them: there, likeness spreads over the whole scale."""
+    space = knowledge.centred(engine)
+
+    async def embed(texts: Sequence[str], kind: Literal["query", "passage"]) -> NDArray[np.float32]:
+        work = space.embed_queries if kind == "query" else space.embed_passages
+        return await asyncio.get_running_loop().run_in_executor(thread, work, texts)
+
+    return embed

@@ -22,6 +22,8 @@ from ryorin.contexts.answers import commands as answers_commands
 from ryorin.contexts.answers import events as answers_events
 from ryorin.contexts.conversations import commands as conversations_commands
 from ryorin.contexts.conversations import events as conversations_events
+from ryorin.contexts.evaluation import commands as evaluation_commands
+from ryorin.contexts.evaluation import events as evaluation_events
 from ryorin.contexts.files import commands as files_commands
 from ryorin.contexts.files import events as files_events
 from ryorin.contexts.gateway import commands as gateway_commands
@@ -75,6 +77,7 @@ def build_foundation(
         *files_events.EVENTS,
         *prompts_events.EVENTS,
         *conversations_events.EVENTS,
+        *evaluation_events.EVENTS,
     )
     for commands in (
         knowledge_commands,
@@ -86,6 +89,7 @@ def build_foundation(
         files_commands,
         prompts_commands,
         conversations_commands,
+        evaluation_commands,
     ):
         commands_known.register(*commands.COMMANDS)
     notifications = Notifications(

@@ -17,6 +17,8 @@ from ryorin.adapters.postgres.conversations import PostgresConversationRows
 from ryorin.adapters.postgres.document_rows import SCHEMA as DOCUMENTS_SCHEMA
 from ryorin.adapters.postgres.document_rows import PostgresDocumentRows
 from ryorin.adapters.postgres.erasure import PostgresErasures
+from ryorin.adapters.postgres.evaluation import SCHEMA as EVALUATION_SCHEMA
+from ryorin.adapters.postgres.evaluation import PostgresEvaluationRows
 from ryorin.adapters.postgres.files import SCHEMA as FILES_SCHEMA
 from ryorin.adapters.postgres.files import PostgresFileRows
 from ryorin.adapters.postgres.identity import SCHEMA as KEYS_SCHEMA
@@ -31,6 +33,7 @@ from ryorin.adapters.postgres.search_rows import PostgresSearchRows
 from ryorin.adapters.postgres.search_tables import search_schema
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.contexts.conversations.module import ConversationsProjection
+from ryorin.contexts.evaluation.module import EvaluationProjection
 from ryorin.contexts.files.module import FilesProjection
 from ryorin.contexts.gateway.module import CatalogueProjection
 from ryorin.contexts.identity.module import KeysProjection
@@ -84,6 +87,7 @@ def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -
     add(FilesProjection(), FILES_SCHEMA, PostgresFileRows, BATCH)
     add(ConversationsProjection(), CONVERSATIONS_SCHEMA, PostgresConversationRows, BATCH)
     add(PromptsProjection(), PROMPTS_SCHEMA, PostgresPromptRows, BATCH)
+    add(EvaluationProjection(), EVALUATION_SCHEMA, PostgresEvaluationRows, BATCH)
     add(RoutingProjection(), ROUTING_SCHEMA, PostgresRoutingRows, BATCH)
     add(DocumentsProjection(), DOCUMENTS_SCHEMA, PostgresDocumentRows, BATCH)
     add(

@@ -23,6 +23,7 @@ from ryorin.entrypoints.rest import (
     commands,
     conversations,
     documents,
+    evaluations,
     gateway,
     health,
     langfuse,
@@ -73,6 +74,7 @@ def build_api(
         routing,
         prompts,
         langfuse,
+        evaluations,
         conversations,
         tasks,
         commands,
@@ -81,6 +83,7 @@ def build_api(
     ):
         app.include_router(module.router)
     app.include_router(search.expansion_router)
+    app.include_router(evaluations.datasets)
     # first, for they are asked most and every route before them is compared
     app.router.routes[:0] = extra_routes
     if describe is not None:

@@ -1,0 +1,44 @@
+"""JSON Schema (draft 2020-12) by the jsonschema library; nothing is fetched for a `$ref`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+import jsonschema
+from jsonschema.protocols import Validator
+from referencing.exceptions import Unresolvable
+
+from ryorin.kernel.errors import InvalidInput
+
+# models like to wrap what they were asked for
+FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.S)
+MAX_FAULTS = 5
+
+
+class JsonSchemas:
+    """The `SchemaCheck` port."""
+
+    def faults(self, schema: str, text: str) -> Sequence[str]:
+        """What does not fit; raises InvalidInput for a schema that is none."""
+        validator = _validator(schema)
+        fenced = FENCE.match(text)
+        try:
+            value = json.loads(fenced[1] if fenced else text)
+        except ValueError as error:
+            return [f"it is no JSON: {error}"]
+        try:
+            found = list(validator.iter_errors(value))
+        except Unresolvable as error:
+            raise InvalidInput(f"the JSON schema refers to what is not in it: {error}") from error
+        return [f"{error.json_path}: {error.message[:200]}" for error in found[:MAX_FAULTS]]
+
+
+def _validator(schema: str) -> Validator:
+    try:
+        said = json.loads(schema)
+        jsonschema.Draft202012Validator.check_schema(said)
+    except (ValueError, jsonschema.SchemaError) as error:
+        raise InvalidInput(f"the JSON schema is none: {str(error).splitlines()[0]}") from error
+    return jsonschema.Draft202012Validator(said)

@@ -1,0 +1,1 @@
+"""What evaluating means: metrics and statistics."""

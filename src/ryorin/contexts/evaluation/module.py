@@ -1,0 +1,68 @@
+"""Builds evaluation: which handler answers which message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ryorin.contexts.evaluation import commands, queries
+from ryorin.contexts.evaluation.domain.datasets import split_up
+from ryorin.contexts.evaluation.ports import (
+    DatasetContents,
+    Evaluations,
+    ItemResults,
+    SchemaCheck,
+    Subject,
+    TextVectors,
+)
+from ryorin.contexts.evaluation.read.evaluation_queries import EvaluationQueries
+from ryorin.contexts.evaluation.read.projections import EvaluationProjection
+from ryorin.contexts.evaluation.write.handlers import PutDatasetHandler, RemoveDatasetHandler
+from ryorin.contexts.evaluation.write.run_evaluation import RunEvaluationHandler
+from ryorin.contexts.evaluation.write.scoring import Scoring
+from ryorin.kernel.handlers import CommandHandler
+from ryorin.kernel.messages import Actor, Command, Query
+from ryorin.kernel.ports import EventStore
+
+__all__ = ["EvaluationProjection", "Ports", "command_handlers", "query_handlers", "split_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What evaluation stands on."""
+
+    events: EventStore
+    evaluations: Evaluations
+    contents: DatasetContents
+    results: ItemResults
+    subject: Subject
+    vectors: TextVectors
+    schemas: SchemaCheck
+
+
+def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any, Any]]:
+    """The write side's dispatch table."""
+    scoring = Scoring(ports.subject, ports.vectors, ports.schemas)
+    return {
+        commands.PutDataset: PutDatasetHandler(ports.contents),
+        commands.RemoveDataset: RemoveDatasetHandler(),
+        commands.RunEvaluation: RunEvaluationHandler(
+            ports.events, ports.evaluations, ports.contents, ports.results, ports.subject, scoring
+        ),
+    }
+
+
+def query_handlers(ports: Ports) -> Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]:
+    """The read side's dispatch table."""
+    handlers = EvaluationQueries(ports.evaluations, ports.contents, ports.results)
+    return {
+        queries.ListDatasets: handlers.datasets,
+        queries.GetDataset: handlers.dataset,
+        queries.ListItems: handlers.items,
+        queries.ListEvaluations: handlers.listed,
+        queries.GetEvaluation: handlers.one,
+        queries.ListResults: handlers.page,
+        queries.CompareEvaluations: handlers.compare,
+        queries.ForecastEvaluation: handlers.forecast,
+    }

@@ -1,0 +1,242 @@
+"""What can be asked about datasets and evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from ryorin.contexts.evaluation.specs import (
+    DatasetItem,
+    EvaluationSpec,
+    EvaluationSummary,
+    ItemResult,
+    Split,
+    check_name,
+)
+from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.messages import Query, Scope
+
+EVALUATION_MODEL = "evaluation.runs"
+MAX_PAGE = 1000
+READ_MODELS = (EVALUATION_MODEL,)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetView:
+    """A version of a dataset; items are counted by split."""
+
+    name: str
+    version: int
+    splits: Mapping[str, int]
+    content_hash: str
+    note: str
+    author: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsPage:
+    """Items in their order, and where the next page begins; None: this was the last."""
+
+    items: tuple[DatasetItem, ...]
+    next_offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationView:
+    """An evaluation: finished with its summary, or failed with the reason."""
+
+    name: str
+    spec: EvaluationSpec
+    state: str
+    summary: EvaluationSummary | None
+    reason: str | None
+    note: str
+    author: str
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsPage:
+    """Results by item, and where the next page begins; None: this was the last."""
+
+    results: tuple[ItemResult, ...]
+    next_offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """One metric of B against A: the mean difference (B - A) with intervals, p-values, and the verdict in words.
+
+    `p` is McNemar's where scores are 0 and 1 and no items share a source, else Student's on clusters; `adjusted_p` is
+    Holm's over all metrics. `detectable` is the difference that so many items would have shown in 80 % of runs.
+    `evidence` is that of the sequential test that B is better (20 shows it at 5 %), which may be looked at at any time.
+    `verdict` is better, worse, no difference shown, or too few items.
+    """
+
+    metric: str
+    items: int
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    bootstrap_low: float
+    bootstrap_high: float
+    p: float
+    adjusted_p: float
+    detectable: float
+    evidence: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two evaluations of the same items."""
+
+    first: str
+    second: str
+    metrics: tuple[MetricComparison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What an evaluation of so many items can show, and costs, before it is run.
+
+    `detectable` is by metric the difference that a paired comparison shows in 80 % of runs; without an earlier
+    evaluation of the same dataset it is that of a rate on which one item in five changes. USD and seconds are by the
+    earlier one; None without.
+    """
+
+    items: int
+    detectable: Mapping[str, float]
+    usd: float | None
+    seconds: float | None
+    based_on: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDatasets(Query[tuple[DatasetView, ...]]):
+    """Which datasets are there, each by its newest version? By name."""
+
+    name: ClassVar[str] = "evaluation.list_datasets"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = READ_MODELS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetDataset(Query[DatasetView]):
+    """What is a version of a dataset (None: the newest)? Raises DatasetNotFound."""
+
+    name: ClassVar[str] = "evaluation.get_dataset"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = READ_MODELS
+
+    dataset: str
+    version: int | None = None
+
+    def validate(self) -> None:
+        check_name("dataset", self.dataset)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListItems(Query[ItemsPage]):
+    """Which items does a version have (None: the newest)? Raises DatasetNotFound."""
+
+    name: ClassVar[str] = "evaluation.list_items"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = READ_MODELS
+
+    dataset: str
+    version: int | None = None
+    split: Split | None = None
+    offset: int = 0
+    limit: int = 100
+
+    def validate(self) -> None:
+        check_name("dataset", self.dataset)
+        _check_page(self.offset, self.limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEvaluations(Query[tuple[EvaluationView, ...]]):
+    """Which evaluations have ended, of a dataset or of a prompt? Newest first."""
+
+    name: ClassVar[str] = "evaluation.list"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = READ_MODELS
+
+    dataset: str | None = None
+    prompt: str | None = None
+
+    def touches(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetEvaluation(Query[EvaluationView]):
+    """What came of an evaluation? Raises EvaluationNotFound."""
+
+    name: ClassVar[str] = "evaluation.get"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = READ_MODELS
+
+    evaluation: str
+
+    def validate(self) -> None:
+        check_name("evaluation", self.evaluation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListResults(Query[ResultsPage]):
+    """What came of each item, also while it runs? By item."""
+
+    name: ClassVar[str] = "evaluation.list_results"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+
+    evaluation: str
+    offset: int = 0
+    limit: int = 100
+
+    def validate(self) -> None:
+        check_name("evaluation", self.evaluation)
+        _check_page(self.offset, self.limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareEvaluations(Query[Comparison]):
+    """Is the second better than the first? Raises EvaluationNotFound, NotComparable."""
+
+    name: ClassVar[str] = "evaluation.compare"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = READ_MODELS
+
+    first: str
+    second: str
+
+    def validate(self) -> None:
+        check_name("evaluation", self.first)
+        check_name("evaluation", self.second)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastEvaluation(Query[Forecast]):
+    """What would evaluating a split show at best, and cost? Raises DatasetNotFound."""
+
+    name: ClassVar[str] = "evaluation.forecast"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = READ_MODELS
+
+    dataset: str
+    version: int | None = None
+    split: Split | None = None
+
+    def validate(self) -> None:
+        check_name("dataset", self.dataset)
+
+
+def _check_page(offset: int, limit: int) -> None:
+    if offset < 0 or not 1 <= limit <= MAX_PAGE:
+        raise InvalidInput(f"offset must be 0 or more and limit 1-{MAX_PAGE}; they are {offset} and {limit}")

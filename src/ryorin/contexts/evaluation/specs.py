@@ -1,0 +1,196 @@
+"""What is evaluated, on what, by which metrics; what came of an item."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ryorin.kernel.errors import InvalidInput
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+MAX_TEXT_CHARACTERS = 100_000
+MAX_METRICS = 20
+MAX_CONCURRENCY = 16
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+MetricKind = Literal[
+    "exact",
+    "normalised",
+    "contains",
+    "numeric",
+    "regex",
+    "json_schema",
+    "token_f1",
+    "rouge_l",
+    "chrf",
+    "similarity",
+    "hallucination",
+    "judge",
+]
+# `abstained`: nothing can be said, which is neither 0 nor 1
+Outcome = Literal["scored", "abstained", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetItem:
+    """A case: what is asked (`input`, or values of a prompt's variables), and what a good answer is.
+
+    Items with the same `source` are not independent: they are in one split, and their errors count together.
+    `context` is what the answer should rest on, for metrics that need it when the answer has no citations.
+    """
+
+    id: str
+    input: str = ""
+    variables: Mapping[str, object] = field(default_factory=dict)
+    expected: str | None = None
+    rubric: str | None = None
+    context: tuple[str, ...] = ()
+    source: str | None = None
+    split: Split | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def cluster(self) -> str:
+        """What its errors count together with."""
+        return self.source or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A measure by name; `option` is the regular expression, the JSON schema, the tolerance or the judge's rubric.
+
+    `threshold` makes a pass of a score, for rates and gates.
+    """
+
+    kind: MetricKind
+    option: str = ""
+    threshold: float | None = None
+    model: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in results."""
+        return self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked: a prompt's version, a model, a collection, or some of these together."""
+
+    prompt: str | None = None
+    version: int | None = None
+    model: str | None = None
+    collection: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    cache: bool = False
+
+    def __str__(self) -> str:
+        prompt = f"{self.prompt}@{self.version}" if self.prompt else ""
+        return " ".join(part for part in (prompt, self.model or "", self.collection or "") if part)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSpec:
+    """A target on a split of a dataset's version, by these metrics."""
+
+    target: Target
+    dataset: str
+    dataset_version: int
+    split: Split | None
+    metrics: tuple[Metric, ...]
+    concurrency: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a metric says of one answer; `value` is None unless it was scored."""
+
+    outcome: Outcome
+    value: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer to an item: `milliseconds` until it was whole, tokens and USD as the provider counted them."""
+
+    text: str
+    contexts: tuple[str, ...] = ()
+    milliseconds: float = 0.0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    usd: float = 0.0
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """What came of one item; `error` is the code of why there is no answer."""
+
+    item: str
+    cluster: str
+    answered: Answered | None
+    scores: Mapping[str, Score]
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """A metric over all items: mean with its interval (None: nothing was scored), and how many have which outcome."""
+
+    metric: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    scored: int
+    abstained: int
+    failed: int
+    passed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSummary:
+    """A whole run: latency in milliseconds, USD of all items."""
+
+    items: int
+    errors: int
+    metrics: tuple[MetricSummary, ...]
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    usd: float
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raise InvalidInput unless `name` can name a dataset or an evaluation."""
+    if not NAME.fullmatch(name):
+        raise InvalidInput(f"{kind} {name[:60]!r} must be 1-100 of A-Z a-z 0-9 . _ - and begin with a letter or digit")
+
+
+def check_metrics(metrics: tuple[Metric, ...]) -> None:
+    """Raise InvalidInput for metrics that can measure nothing."""
+    if not 1 <= len(metrics) <= MAX_METRICS:
+        raise InvalidInput(f"an evaluation has 1-{MAX_METRICS} metrics, not {len(metrics)}")
+    names = [metric.name for metric in metrics]
+    if len(set(names)) < len(names):
+        raise InvalidInput("a metric can be named once only")
+    for metric in metrics:
+        if metric.kind in ("regex", "json_schema") and not metric.option:
+            raise InvalidInput(f"the metric {metric.kind} needs `option`")
+        if metric.threshold is not None and not 0 <= metric.threshold <= 1:
+            raise InvalidInput(f"the threshold of {metric.kind} is {metric.threshold:g}; it must be 0-1")
+        if metric.kind == "regex":
+            _check_pattern(metric.option)
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise InvalidInput(f"the regular expression {pattern[:60]!r} cannot be read: {error}") from error
