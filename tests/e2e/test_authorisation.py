@@ -90,6 +90,8 @@ RULES: dict[str, int] = {
     "PATCH /api/v1/prompts/{prompt}": EDITOR,
     "PUT /api/v1/prompts/{prompt}/readers": EDITOR,
     "PUT /api/v1/prompts/{prompt}/labels/{label}/protection": ADMIN,
+    "PUT /api/v1/prompts/{prompt}/labels/{label}/gate": ADMIN,
+    "DELETE /api/v1/prompts/{prompt}/labels/{label}/gate": ADMIN,
     "GET /api/v1/datasets": VIEWER,
     "GET /api/v1/datasets/{dataset}": VIEWER,
     "GET /api/v1/datasets/{dataset}/items": VIEWER,

@@ -41,6 +41,7 @@ LAST = (
     "delete /api/v1/providers/{provider}",
     "delete /api/v1/budgets/{subject}",
     "delete /api/v1/experts/{expert}",
+    "delete /api/v1/prompts/{prompt}/labels/{label}/gate",
     "delete /api/v1/prompts/{prompt}/labels/{label}",
     "delete /api/v1/prompts/{prompt}",
     "delete /api/v1/datasets/{dataset}",

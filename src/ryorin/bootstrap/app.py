@@ -287,7 +287,7 @@ def _command_executor(
         **gateway_commands(),
         **files.command_handlers(),
         **routing_context.command_handlers(routing.ports),
-        **prompts.command_handlers(JinjaTemplates()),
+        **prompts.command_handlers(JinjaTemplates(), base.events, evaluating.promotion),
         **remembering.command_handlers(),
         **evaluating.command_handlers(),
         **operations.command_handlers(_operations(base, projections)),

@@ -41,6 +41,7 @@ STATUS: Mapping[str, int] = {
     "routing_not_found": 404,
     "prompt_not_found": 404,
     "prompt_cycle": 409,
+    "gate_closed": 409,
     "dataset_not_found": 404,
     "evaluation_not_found": 404,
     "not_comparable": 409,

@@ -12,7 +12,7 @@ from ryorin.adapters.postgres.notifications import Channel
 from ryorin.adapters.postgres.pool import Connection, Pool, Row, run
 from ryorin.adapters.postgres.projections import Schema
 from ryorin.contexts.prompts.queries import PromptView
-from ryorin.contexts.prompts.versions import LATEST, PromptAbout, PromptState, PromptVersion
+from ryorin.contexts.prompts.versions import LATEST, LabelGate, PromptAbout, PromptState, PromptVersion
 from ryorin.kernel.codec import from_json, to_json
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import OrgId
@@ -27,6 +27,7 @@ CREATE TABLE prompt_labels_g{g} (
 CREATE TABLE prompt_about_g{g} (
     org_id text NOT NULL, prompt text NOT NULL, folder text NOT NULL DEFAULT '', tags text[] NOT NULL DEFAULT '{}',
     description text NOT NULL DEFAULT '', readers text[] NOT NULL DEFAULT '{*}', protected text[] NOT NULL DEFAULT '{}',
+    gates jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (org_id, prompt));
 """
 SCHEMA = Schema(DDL, ("prompt_versions", "prompt_labels", "prompt_about"))
@@ -56,12 +57,17 @@ INSERT INTO prompt_about_g{g} AS a (org_id, prompt, protected) VALUES (%s, %s, A
 ON CONFLICT (org_id, prompt) DO UPDATE
 SET protected = array(SELECT DISTINCT label FROM unnest(a.protected || excluded.protected) label ORDER BY label)
 """
+GATE = """
+INSERT INTO prompt_about_g{g} AS a (org_id, prompt, gates) VALUES (%s, %s, jsonb_build_object(%s::text, %s::jsonb))
+ON CONFLICT (org_id, prompt) DO UPDATE SET gates = a.gates || excluded.gates
+"""
+UNGATE = "UPDATE prompt_about_g{g} SET gates = gates - %s::text WHERE org_id = %s AND prompt = %s"
 UNPROTECT = """
 UPDATE prompt_about_g{g} SET protected = array_remove(protected, %s) WHERE org_id = %s AND prompt = %s
 """
 ABOUT = """
 COALESCE(a.folder, '') AS folder, COALESCE(a.tags, '{}') AS tags, COALESCE(a.description, '') AS description,
-COALESCE(a.readers, '{*}') AS readers, COALESCE(a.protected, '{}') AS protected
+COALESCE(a.readers, '{*}') AS readers, COALESCE(a.protected, '{}') AS protected, COALESCE(a.gates, '{}') AS gates
 """
 LISTED = f"""
 SELECT v.prompt, v.version AS latest, v.said, v.created_at,
@@ -73,39 +79,6 @@ FROM (SELECT DISTINCT ON (org_id, prompt) * FROM prompt_versions
       WHERE org_id = %(org_id)s AND prompt = COALESCE(%(prompt)s, prompt)
       ORDER BY org_id, prompt, version DESC) v
 LEFT JOIN prompt_about a ON a.org_id = v.org_id AND a.prompt = v.prompt ORDER BY v.prompt
-"""
-VERSION = """
-INSERT INTO prompt_versions_g{g} (org_id, prompt, version, said, created_at) VALUES (%s, %s, %s, %s, %s)
-"""
-MOVE_LABEL = """
-INSERT INTO prompt_labels_g{g} (org_id, prompt, label, version) VALUES (%s, %s, %s, %s)
-ON CONFLICT (org_id, prompt, label) DO UPDATE SET version = excluded.version
-"""
-REMOVE_LABEL = "DELETE FROM prompt_labels_g{g} WHERE org_id = %s AND prompt = %s AND label = %s"
-REMOVE_LABELS = "DELETE FROM prompt_labels_g{g} WHERE org_id = %s AND prompt = %s"
-REMOVE_VERSIONS = "DELETE FROM prompt_versions_g{g} WHERE org_id = %s AND prompt = %s"
-REMOVE_ABOUT = "DELETE FROM prompt_about_g{g} WHERE org_id = %s AND prompt = %s"
-DESCRIBE = """
-INSERT INTO prompt_about_g{g} (org_id, prompt, folder, tags, description) VALUES (%s, %s, %s, %s, %s)
-ON CONFLICT (org_id, prompt) DO UPDATE
-SET folder = excluded.folder, tags = excluded.tags, description = excluded.description
-"""
-SHARE = """
-INSERT INTO prompt_about_g{g} (org_id, prompt, readers) VALUES (%s, %s, %s)
-ON CONFLICT (org_id, prompt) DO UPDATE SET readers = excluded.readers
-"""
-PROTECT = """
-INSERT INTO prompt_about_g{g} AS a (org_id, prompt, protected) VALUES (%s, %s, ARRAY[%s::text])
-ON CONFLICT (org_id, prompt) DO UPDATE
-SET protected = array(SELECT DISTINCT label FROM unnest(a.protected || excluded.protected) label ORDER BY label)
-"""
-UNPROTECT = """
-UPDATE prompt_about_g{g} SET protected = array_remove(protected, %s) WHERE org_id = %s AND prompt = %s
-"""
-LABELS = """
-SELECT label, version FROM prompt_labels WHERE org_id = %(org_id)s AND prompt = %(prompt)s
-UNION ALL SELECT %(latest)s, max(version) FROM prompt_versions
-WHERE org_id = %(org_id)s AND prompt = %(prompt)s HAVING count(*) > 0
 """
 VERSION = """
 SELECT said, created_at FROM prompt_versions WHERE org_id = %s AND prompt = %s AND version = %s
@@ -162,6 +135,13 @@ class PostgresPromptRows:
             await self._run(PROTECT, org_id, prompt, label)
         else:
             await self._run(UNPROTECT, label, org_id, prompt)
+
+    async def gate(self, org_id: OrgId, prompt: str, label: str, gate: LabelGate | None) -> None:
+        """Write what a version has to show before a label names it."""
+        if gate is None:
+            await self._run(UNGATE, label, org_id, prompt)
+        else:
+            await self._run(GATE, org_id, prompt, label, json.dumps(to_json(gate), ensure_ascii=False))
 
     async def changed(self, org_id: OrgId, prompt: str) -> None:
         """Tell every process, when the transaction commits."""
@@ -240,7 +220,12 @@ class PostgresPrompts:
 
 def _view(row: Row) -> PromptView:
     about = PromptAbout(
-        row["folder"], tuple(row["tags"]), row["description"], tuple(row["readers"]), tuple(row["protected"])
+        row["folder"],
+        tuple(row["tags"]),
+        row["description"],
+        tuple(row["readers"]),
+        tuple(row["protected"]),
+        {label: from_json(LabelGate, gate) for label, gate in row["gates"].items()},
     )
     labels = {LATEST: row["latest"], **dict(sorted(row["labels"].items()))}
     newest = from_json(PromptVersion, row["said"])

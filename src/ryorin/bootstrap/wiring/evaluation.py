@@ -24,6 +24,7 @@ from ryorin.kernel.errors import Forbidden
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query, Scope
 from ryorin.processes.evaluated_answers import EvaluatedAnswers
+from ryorin.processes.promotion import Promotion
 from ryorin.processes.semantic_hits import Embed
 
 
@@ -44,6 +45,7 @@ class Evaluating:
 
     ports: evaluation.Ports
     keep_items: DatasetKeeper
+    promotion: Promotion
 
     def command_handlers(self) -> Mapping[type[Command], CommandHandler[Any, Any]]:
         """The write side."""
@@ -72,4 +74,4 @@ def build_evaluation(base: Foundation, bus: Callable[[], QueryBus], default_mode
         PassageVectors(embed),
         JsonSchemas(),
     )
-    return Evaluating(ports, keep_items)
+    return Evaluating(ports, keep_items, Promotion(bus))

@@ -207,7 +207,10 @@ class ListResults(Query[ResultsPage]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareEvaluations(Query[Comparison]):
-    """Is the second better than the first? Raises EvaluationNotFound, NotComparable."""
+    """Is the second better than the first, by more than `margin`? Raises EvaluationNotFound, NotComparable.
+
+    The margin is that of `evidence`; a negative one asks whether it is no worse by that much.
+    """
 
     name: ClassVar[str] = "evaluation.compare"
     scope: ClassVar[Scope] = Scope.ANSWERS_READ
@@ -215,6 +218,7 @@ class CompareEvaluations(Query[Comparison]):
 
     first: str
     second: str
+    margin: float = 0.0
 
     def validate(self) -> None:
         check_name("evaluation", self.first)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from ryorin.contexts.prompts.versions import (
     LATEST,
     VARIABLE_NAME,
+    LabelGate,
     PromptKind,
     PromptMessage,
     PromptParameters,
@@ -204,6 +205,25 @@ class ProtectPromptLabel(Command):
         _check_movable(self.label)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatePromptLabel(Command):
+    """Say what a version has to show before a label names it; None: nothing any more. Raises PromptNotFound."""
+
+    name: ClassVar[str] = "prompts.gate_label"
+    scope: ClassVar[Scope] = Scope.ADMIN
+    result_type: ClassVar[type[Result]] = PromptChanged
+
+    prompt: str
+    label: str
+    gate: LabelGate | None = None
+
+    def validate(self) -> None:
+        check_name(self.prompt)
+        _check_movable(self.label)
+        if self.gate is not None:
+            _within("margin", self.gate.margin, -1, 1)
+
+
 COMMANDS: tuple[type[Command], ...] = (
     CreatePromptVersion,
     MovePromptLabel,
@@ -212,6 +232,7 @@ COMMANDS: tuple[type[Command], ...] = (
     DescribePrompt,
     SharePrompt,
     ProtectPromptLabel,
+    GatePromptLabel,
 )
 
 

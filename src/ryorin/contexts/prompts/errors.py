@@ -17,6 +17,12 @@ class LabelProtected(Conflict):
     code = "label_protected"
 
 
+class GateClosed(Conflict):
+    """The label wants a comparison that was not passed."""
+
+    code = "gate_closed"
+
+
 class PromptCycle(Conflict):
     """A prompt would be taken in by itself."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ryorin.contexts.prompts.versions import PromptVersion
+from ryorin.contexts.prompts.versions import LabelGate, PromptVersion
 from ryorin.kernel.events import Event
 
 
@@ -82,6 +82,17 @@ class PromptLabelProtected(Event):
     protected: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PromptLabelGated(Event):
+    """From now on a version has to show something before the label names it; None: no more."""
+
+    type: ClassVar[str] = "prompts.label_gated"
+
+    prompt: str
+    label: str
+    gate: LabelGate | None
+
+
 EVENTS: tuple[type[Event], ...] = (
     PromptVersionCreated,
     PromptLabelMoved,
@@ -90,4 +101,5 @@ EVENTS: tuple[type[Event], ...] = (
     PromptDescribed,
     PromptShared,
     PromptLabelProtected,
+    PromptLabelGated,
 )

@@ -7,12 +7,13 @@ from typing import Any
 
 from ryorin.contexts.prompts import commands, queries
 from ryorin.contexts.prompts.domain.texts import PromptTexts
-from ryorin.contexts.prompts.ports import Prompts, TemplateEngine
+from ryorin.contexts.prompts.ports import Comparisons, Prompts, TemplateEngine
 from ryorin.contexts.prompts.read.projections import PromptsProjection
 from ryorin.contexts.prompts.read.prompt_queries import PromptQueries
 from ryorin.contexts.prompts.write.handlers import (
     CreatePromptVersionHandler,
     DescribePromptHandler,
+    GatePromptLabelHandler,
     MovePromptLabelHandler,
     ProtectPromptLabelHandler,
     RemovePromptHandler,
@@ -21,20 +22,24 @@ from ryorin.contexts.prompts.write.handlers import (
 )
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
+from ryorin.kernel.ports import EventStore
 
 __all__ = ["PromptsProjection", "command_handlers", "query_handlers"]
 
 
-def command_handlers(templates: TemplateEngine) -> Mapping[type[Command], CommandHandler[Any, Any]]:
+def command_handlers(
+    templates: TemplateEngine, events: EventStore, comparisons: Comparisons
+) -> Mapping[type[Command], CommandHandler[Any, Any]]:
     """The write side's dispatch table."""
     return {
         commands.CreatePromptVersion: CreatePromptVersionHandler(PromptTexts(templates)),
-        commands.MovePromptLabel: MovePromptLabelHandler(),
+        commands.MovePromptLabel: MovePromptLabelHandler(events, comparisons),
         commands.RemovePromptLabel: RemovePromptLabelHandler(),
         commands.RemovePrompt: RemovePromptHandler(),
         commands.DescribePrompt: DescribePromptHandler(),
         commands.SharePrompt: SharePromptHandler(),
         commands.ProtectPromptLabel: ProtectPromptLabelHandler(),
+        commands.GatePromptLabel: GatePromptLabelHandler(),
     }
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from ryorin.contexts.prompts.queries import PromptView
-from ryorin.contexts.prompts.versions import PromptState, PromptVersion
-from ryorin.kernel.messages import OrgId
+from ryorin.contexts.prompts.versions import LabelGate, PromptState, PromptVersion
+from ryorin.kernel.messages import Actor, OrgId
 
 
 class TemplateEngine(Protocol):
@@ -20,6 +20,14 @@ class TemplateEngine(Protocol):
 
     def render(self, text: str, values: Mapping[str, object]) -> str:
         """What it says with these values; raises InvalidInput."""
+        ...
+
+
+class Comparisons(Protocol):
+    """What evaluations have shown of two versions."""
+
+    async def shown(self, actor: Actor, prompt: str, candidate: int, current: int, gate: LabelGate) -> tuple[bool, str]:
+        """Whether the candidate passed against the current version, and why."""
         ...
 
 
@@ -41,6 +49,8 @@ class PromptRows(Protocol):
     async def share(self, org_id: OrgId, prompt: str, readers: Sequence[str]) -> None: ...
 
     async def protect(self, org_id: OrgId, prompt: str, label: str, protected: bool) -> None: ...
+
+    async def gate(self, org_id: OrgId, prompt: str, label: str, gate: LabelGate | None) -> None: ...
 
     async def changed(self, org_id: OrgId, prompt: str) -> None:
         """Tell every process that remembers the prompt."""

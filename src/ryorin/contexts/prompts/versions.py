@@ -82,14 +82,29 @@ class PromptVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelGate:
+    """What a version has to show before a label names it: to be better than the one that it names now.
+
+    By `metric`, on `split` (None: all items) of a dataset, by more than `margin`; a negative one asks only that it is
+    no worse by that much.
+    """
+
+    dataset: str
+    metric: str
+    split: str | None = None
+    margin: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class PromptAbout:
-    """What a prompt is besides its versions; `protected` labels are moved by admins only."""
+    """What a prompt is besides its versions; `protected` labels are moved by admins only, and some have gates."""
 
     folder: str = ""
     tags: tuple[str, ...] = ()
     description: str = ""
     readers: tuple[str, ...] = (EVERYONE,)
     protected: tuple[str, ...] = ()
+    gates: Mapping[str, LabelGate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +112,7 @@ class PromptState:
     """Which version each label names, `latest` among them, and what the prompt is besides."""
 
     labels: Mapping[str, int] = field(default_factory=dict)
-    about: PromptAbout = PromptAbout()
+    about: PromptAbout = field(default_factory=PromptAbout)
 
 
 @dataclass(frozen=True, slots=True)

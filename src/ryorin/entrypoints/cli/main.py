@@ -21,6 +21,7 @@ from ryorin.entrypoints.cli import (
     conversations,
     demo,
     erasing,
+    evaluations,
     experts,
     gateway,
     keys,
@@ -68,6 +69,8 @@ def build_cli(session: Session, serve: Serve, keeping: tuple[backups.Work, backu
     gateway.add(cli, session)
     cli.add_typer(experts.build(session), name="experts")
     cli.add_typer(prompts.build(session), name="prompts")
+    cli.add_typer(evaluations.build_datasets(session), name="datasets")
+    cli.add_typer(evaluations.build_evaluations(session), name="evaluations")
     cli.add_typer(conversations.build(session), name="conversations")
     return cli
 

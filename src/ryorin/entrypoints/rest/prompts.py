@@ -12,6 +12,7 @@ from ryorin.contexts.answers.queries import AnswerQuestion, CacheOptions, ChatMe
 from ryorin.contexts.prompts.commands import (
     CreatePromptVersion,
     DescribePrompt,
+    GatePromptLabel,
     MovePromptLabel,
     ProtectPromptLabel,
     RemovePrompt,
@@ -26,7 +27,7 @@ from ryorin.contexts.prompts.queries import (
     ListPromptVersions,
     RenderPrompt,
 )
-from ryorin.contexts.prompts.versions import PromptMessage, PromptParameters, PromptReference, PromptVariable
+from ryorin.contexts.prompts.versions import LabelGate, PromptMessage, PromptParameters, PromptReference, PromptVariable
 from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
 from ryorin.entrypoints.rest.quick import PromptRead
 from ryorin.entrypoints.rest.schemas import Body, Written
@@ -161,6 +162,20 @@ class ProtectionBody(Body):
     protected: bool = True
 
 
+class GateBody(Body):
+    """What a version has to show before the label names it: to be better than the one that it names by more than
+    `margin` (below 0: no worse by that much), by evaluations of both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"dataset": "office", "split": "test", "metric": "contains", "margin": -0.05}]}
+    )
+
+    dataset: str
+    metric: str
+    split: Literal["train", "validation", "test"] | None = None
+    margin: float = 0.0
+
+
 class ValuesBody(Body):
     """Values of the variables, and which version is meant; without label and version: `production`."""
 
@@ -282,6 +297,21 @@ async def protect_label(
     """Leave moving a label to admins, or to all editors again."""
     command = ProtectPromptLabel(prompt=prompt, label=label, protected=body.protected)
     return Written(**await caller.send_and_settle(command, SETTLED, key))
+
+
+@router.put("/{prompt}/labels/{label}/gate")
+async def gate_label(
+    prompt: PromptName, label: Label, body: GateBody, caller: CallerNeeded, key: IdempotencyKey = None
+) -> Written:
+    """Have moving a label want a passed comparison. The way back to a version that it named before is always open."""
+    command = GatePromptLabel(prompt=prompt, label=label, gate=LabelGate(**body.model_dump()))
+    return Written(**await caller.send_and_settle(command, SETTLED, key))
+
+
+@router.delete("/{prompt}/labels/{label}/gate")
+async def ungate_label(prompt: PromptName, label: Label, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
+    """Have moving a label want nothing any more."""
+    return Written(**await caller.send_and_settle(GatePromptLabel(prompt=prompt, label=label), SETTLED, key))
 
 
 @router.patch("/{prompt}")

@@ -49,13 +49,16 @@ def summary(metrics: Sequence[Metric], results: Sequence[ItemResult]) -> Evaluat
     )
 
 
-def compared(first: Sequence[ItemResult], second: Sequence[ItemResult], names: Sequence[str]) -> list[MetricComparison]:
+def compared(
+    first: Sequence[ItemResult], second: Sequence[ItemResult], names: Sequence[str], margin: float = 0.0
+) -> list[MetricComparison]:
     """B (`second`) against A by each metric, on items that both have a score of."""
     pairs = [_pairs(first, second, name) for name in names]
     p_values = [_p(one) for one in pairs]
     adjusted = holm(p_values)
     return [
-        _comparison(name, one, p, holms) for name, one, p, holms in zip(names, pairs, p_values, adjusted, strict=True)
+        _comparison(name, one, p, holms, margin)
+        for name, one, p, holms in zip(names, pairs, p_values, adjusted, strict=True)
     ]
 
 
@@ -102,12 +105,12 @@ def _p(pairs: _Pairs) -> float:
     return mcnemar(sum(a > b for a, b in both), sum(b > a for a, b in both))
 
 
-def _comparison(name: str, pairs: _Pairs, p: float, adjusted: float) -> MetricComparison:
+def _comparison(name: str, pairs: _Pairs, p: float, adjusted: float, margin: float) -> MetricComparison:
     differences, items = pairs.differences, len(pairs.clusters)
     mean, resampled = mean_interval(differences, pairs.clusters), bootstrap_interval(differences, pairs.clusters)
     groups = len(set(pairs.clusters))
     (low, high), (resampled_low, resampled_high) = _bounded(mean, groups), _bounded(resampled, groups)
-    test = BettingTest()
+    test = BettingTest(margin)
     sign = -1 if name in COSTS else 1
     for difference in _by_cluster(pairs):
         test.take(sign * difference)

@@ -80,7 +80,7 @@ class EvaluationQueries:
         measured = {metric.name for metric in second.spec.metrics}
         names = [metric.name for metric in first.spec.metrics if metric.name in measured]
         before, after = await self._all(first, actor), await self._all(second, actor)
-        found = await asyncio.to_thread(compared, before, after, names)
+        found = await asyncio.to_thread(compared, before, after, names, query.margin)
         return Comparison(first.name, second.name, tuple(found))
 
     async def forecast(self, query: ForecastEvaluation, actor: Actor) -> Forecast:

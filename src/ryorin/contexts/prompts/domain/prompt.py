@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ryorin.contexts.prompts.errors import LabelProtected, PromptNotFound
+from ryorin.contexts.prompts.errors import GateClosed, LabelProtected, PromptNotFound
 from ryorin.contexts.prompts.events import (
     PromptDescribed,
+    PromptLabelGated,
     PromptLabelMoved,
     PromptLabelProtected,
     PromptLabelRemoved,
@@ -15,10 +16,20 @@ from ryorin.contexts.prompts.events import (
     PromptShared,
     PromptVersionCreated,
 )
-from ryorin.contexts.prompts.versions import PromptAbout, PromptVersion, references_of
+from ryorin.contexts.prompts.versions import LabelGate, PromptAbout, PromptVersion, references_of
 from ryorin.kernel.aggregate import Aggregate
 from ryorin.kernel.events import Event, Stream
 from ryorin.kernel.messages import OrgId
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a comparison of two versions has shown, in words."""
+
+    candidate: int
+    current: int
+    passed: bool
+    reason: str
 
 
 class Prompt(Aggregate):
@@ -35,6 +46,8 @@ class Prompt(Aggregate):
         # the prompts that each version takes in
         self.versions: dict[int, frozenset[str]] = {}
         self.labels: dict[str, int] = {}
+        # every version that a label has named: on the way back nothing has to be shown again
+        self.named: dict[str, set[int]] = {}
         self.about = PromptAbout()
 
     @property
@@ -50,13 +63,24 @@ class Prompt(Aggregate):
         self.record(PromptVersionCreated(self.prompt, replace(draft, number=self.numbers + 1)))
         return self.numbers
 
-    def move(self, label: str, version: int, protected: bool = False) -> None:
-        """Have a label name a version; raises PromptNotFound, LabelProtected unless that is known."""
+    def gate_before(self, label: str, version: int) -> LabelGate | None:
+        """What a version has to show before the label names it; None: nothing, as on the way back."""
+        gate, current = self.about.gates.get(label), self.labels.get(label)
+        known = current is None or version in self.named.get(label, ())
+        return None if known else gate
+
+    def move(self, label: str, version: int, protected: bool = False, shown: Shown | None = None) -> None:
+        """Have a label name a version; raises PromptNotFound, and LabelProtected and GateClosed unless `protected`.
+
+        `shown` is what a comparison with the version that the label names now has shown.
+        """
         self._known()
         if version not in self.versions:
             raise PromptNotFound(f"prompt {self.prompt!r} has no version {version}; the newest is {self.numbers}")
         if self.labels.get(label) != version:
             self._meant(label, protected)
+            if not protected:
+                self._passed(label, version, shown)
             self.record(PromptLabelMoved(self.prompt, label, version))
 
     def unlabel(self, label: str, protected: bool = False) -> None:
@@ -98,6 +122,22 @@ class Prompt(Aggregate):
         if (label in self.about.protected) != protected:
             self.record(PromptLabelProtected(self.prompt, label, protected))
 
+    def gate(self, label: str, gate: LabelGate | None) -> None:
+        """Say what a version has to show before the label names it; raises PromptNotFound."""
+        self._known()
+        if self.about.gates.get(label) != gate:
+            self.record(PromptLabelGated(self.prompt, label, gate))
+
+    def _passed(self, label: str, version: int, shown: Shown | None) -> None:
+        gate = self.gate_before(label, version)
+        if gate is None:
+            return
+        if shown is None or (shown.candidate, shown.current) != (version, self.labels[label]):
+            wanted = f"version {version} compared by {gate.metric} on {gate.dataset} first"
+            raise GateClosed(f"label {label!r} of prompt {self.prompt!r} wants {wanted}")
+        if not shown.passed:
+            raise GateClosed(f"version {version} of prompt {self.prompt!r} does not pass: {shown.reason}")
+
     def _known(self) -> None:
         if self.latest is None:
             raise PromptNotFound(f"there is no prompt {self.prompt!r}")
@@ -117,12 +157,14 @@ class Prompt(Aggregate):
                 self.versions[version.number] = frozenset(one.name for one in references)
             case PromptLabelMoved():
                 self.labels[event.label] = event.version
+                self.named.setdefault(event.label, set()).add(event.version)
             case PromptLabelRemoved():
                 self.labels.pop(event.label, None)
             case PromptRemoved():
                 self.latest = None
                 self.versions.clear()
                 self.labels.clear()
+                self.named.clear()
                 self.about = PromptAbout()
             case _:
                 self._apply_about(event)
@@ -133,6 +175,9 @@ class Prompt(Aggregate):
                 self.about = replace(self.about, folder=event.folder, tags=event.tags, description=event.description)
             case PromptShared():
                 self.about = replace(self.about, readers=event.readers)
+            case PromptLabelGated(gate=gate):
+                kept = {label: one for label, one in self.about.gates.items() if label != event.label}
+                self.about = replace(self.about, gates=kept | ({event.label: gate} if gate else {}))
             case PromptLabelProtected():
                 others = set(self.about.protected) - {event.label}
                 self.about = replace(

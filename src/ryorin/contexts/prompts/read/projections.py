@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ryorin.contexts.prompts.events import (
     PromptDescribed,
+    PromptLabelGated,
     PromptLabelMoved,
     PromptLabelProtected,
     PromptLabelRemoved,
@@ -62,6 +63,8 @@ async def _about(recorded: RecordedEvent, rows: PromptRows) -> str | None:
             await rows.share(org_id, event.prompt, event.readers)
         case PromptLabelProtected():
             await rows.protect(org_id, event.prompt, event.label, event.protected)
+        case PromptLabelGated():
+            await rows.gate(org_id, event.prompt, event.label, event.gate)
         case _:
             return None
     return event.prompt

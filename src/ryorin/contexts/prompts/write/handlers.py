@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ryorin.contexts.prompts.commands import (
     CreatePromptVersion,
     DescribePrompt,
+    GatePromptLabel,
     MovePromptLabel,
     PromptChanged,
     ProtectPromptLabel,
@@ -14,14 +15,15 @@ from ryorin.contexts.prompts.commands import (
     RemovePromptLabel,
     SharePrompt,
 )
-from ryorin.contexts.prompts.domain.prompt import Prompt
+from ryorin.contexts.prompts.domain.prompt import Prompt, Shown
 from ryorin.contexts.prompts.domain.texts import PromptTexts
 from ryorin.contexts.prompts.errors import PromptCycle, PromptNotFound
+from ryorin.contexts.prompts.ports import Comparisons
 from ryorin.contexts.prompts.versions import PromptVersion, references_of
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.messages import Actor
-from ryorin.kernel.ports import UnitOfWork
+from ryorin.kernel.ports import EventStore, UnitOfWork
 from ryorin.kernel.sharing import in_order
 
 # prompts that take in prompts that take in prompts: more of them than this nobody keeps in his head
@@ -56,12 +58,29 @@ class CreatePromptVersionHandler(CommandHandler[CreatePromptVersion, None]):
         return PromptChanged(command.prompt, version)
 
 
-class MovePromptLabelHandler(CommandHandler[MovePromptLabel, None]):
-    """Moves a label."""
+class MovePromptLabelHandler(CommandHandler[MovePromptLabel, Shown | None]):
+    """Moves a label, if what its gate wants was shown."""
 
-    async def decide(self, command: MovePromptLabel, prepared: None, run: Run, work: UnitOfWork) -> PromptChanged:
+    def __init__(self, events: EventStore, comparisons: Comparisons) -> None:
+        self._events = events
+        self._comparisons = comparisons
+
+    async def prepare(self, command: MovePromptLabel, run: Run) -> Shown | None:
+        prompt = Prompt(run.actor.org_id, command.prompt)
+        for recorded in await self._events.read_stream(prompt.stream):
+            prompt.replay(recorded.event)
+        gate = prompt.gate_before(command.label, command.version)
+        if gate is None or command.protected or command.version not in prompt.versions:
+            return None
+        current = prompt.labels[command.label]
+        found = await self._comparisons.shown(run.actor, command.prompt, command.version, current, gate)
+        return Shown(command.version, current, *found)
+
+    async def decide(
+        self, command: MovePromptLabel, prepared: Shown | None, run: Run, work: UnitOfWork
+    ) -> PromptChanged:
         prompt = await _loaded(work, run.actor, command.prompt)
-        prompt.move(command.label, command.version, command.protected)
+        prompt.move(command.label, command.version, command.protected, prepared)
         await work.save(prompt)
         return PromptChanged(command.prompt, command.version)
 
@@ -113,6 +132,16 @@ class ProtectPromptLabelHandler(CommandHandler[ProtectPromptLabel, None]):
     async def decide(self, command: ProtectPromptLabel, prepared: None, run: Run, work: UnitOfWork) -> PromptChanged:
         prompt = await _loaded(work, run.actor, command.prompt)
         prompt.protect(command.label, command.protected)
+        await work.save(prompt)
+        return PromptChanged(command.prompt, None)
+
+
+class GatePromptLabelHandler(CommandHandler[GatePromptLabel, None]):
+    """Says what a version has to show."""
+
+    async def decide(self, command: GatePromptLabel, prepared: None, run: Run, work: UnitOfWork) -> PromptChanged:
+        prompt = await _loaded(work, run.actor, command.prompt)
+        prompt.gate(command.label, command.gate)
         await work.save(prompt)
         return PromptChanged(command.prompt, None)
 
