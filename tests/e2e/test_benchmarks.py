@@ -17,6 +17,7 @@ NEVER = (
     "missing",
     "again",
     "usd_over",
+    "items_without_outcome",
     "token_missed",
     "underfilled",
     "errors",
@@ -59,6 +60,7 @@ PROMISED = {
     "semantic": {"false_hit_rate_upper", "hit_rate_ratio_to_fixed"},
     "gateway": {"rps_ratio_to_litellm", "added_latency_ratio_to_litellm", "memory_mb", "first_word_p50_ms"},
     "filters": {"min_recall_at_10", "underfilled"},
+    "hallucination": {"auroc", "auroc_low", "auroc_high", "f1", "items_without_outcome", "seconds_per_item"},
     "evaluation": {"results", "missing", "in_flight", "again", "usd_over"},
     "prompts": {"fetch_rps", "langfuse_rps", "token_stale", "seen_p50_ms", "seen_max_ms"},
 }

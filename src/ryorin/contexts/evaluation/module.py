@@ -25,7 +25,7 @@ from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
 from ryorin.kernel.ports import EventStore
 
-__all__ = ["EvaluationProjection", "Ports", "command_handlers", "query_handlers", "split_up"]
+__all__ = ["EvaluationProjection", "Ports", "Scoring", "command_handlers", "query_handlers", "split_up"]
 
 
 @dataclass(frozen=True, slots=True)
