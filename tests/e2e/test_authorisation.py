@@ -19,9 +19,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 from starlette.routing import Route, WebSocketRoute
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from benchmarks.server import ServerProcess
+from ryorin.entrypoints.graphql.routes import routes as graphql_routes
+from ryorin.entrypoints.graphql.schema import build_schema
 from ryorin.entrypoints.openai.routes import routes as openai_routes
 from ryorin.entrypoints.rest.app import build_api
 from ryorin.entrypoints.websocket.live_answers import LiveAnswers
@@ -176,6 +180,8 @@ RULES: dict[str, int] = {
     "DELETE /api/v1/collections/{collection}": EDITOR,
     # WebSockets open for all who are known; what is asked there is authorised as elsewhere
     "WS /ws/events": KNOWN,
+    "WS /graphql": KNOWN,
+    "POST /graphql": KNOWN,
     "WS /ws/stream": KNOWN,
 }
 # what an editor of the collection `handbook` alone may do: everything of the collection's that an editor may, and
@@ -210,7 +216,9 @@ SECRET = "The vault opens with 7391"
 def table() -> dict[str, Any]:
     """Every route of the server, by method and path as the description has it."""
     services: Any = MagicMock()
-    api = build_api(services, [*openai_routes(services), *websocket_routes(services, LiveAnswers())])
+    api = build_api(
+        services, [*openai_routes(services), *websocket_routes(services, LiveAnswers()), *graphql_routes(services)]
+    )
     found: dict[str, Any] = {}
     left = list(api.routes)
     while left:
@@ -407,3 +415,81 @@ def test_websockets_open_for_who_is_known(world: World, path: str, who: str | No
             refused = json.loads(socket.recv(20))["error"]["code"]
             # those who may ask hear that this model needs a collection
             assert refused == ("forbidden" if who in ("nobody", "curator") else "invalid_input")
+
+
+# every field of GraphQL: an operation of it alone, and the role that it needs
+GRAPH = {
+    "Query.prompts": ("{ prompts { nodes { name } } }", VIEWER),
+    "Query.prompt": ('{ prompt(name: "none") { name } }', VIEWER),
+    "Query.datasets": ("{ datasets { nodes { name } } }", VIEWER),
+    "Query.evaluations": ("{ evaluations { nodes { name } } }", VIEWER),
+    "Query.evaluation": ('{ evaluation(name: "none") { name } }', VIEWER),
+    "Query.results": ('{ results(evaluation: "none") }', VIEWER),
+    "Query.comparison": ('{ comparison(first: "a", second: "b") }', VIEWER),
+    "Query.documents": ('{ documents(collection: "handbook") { nodes { id } } }', VIEWER),
+    "Query.document": ('{ document(collection: "handbook", id: "office/hours.md") { id title } }', VIEWER),
+    "Query.answersUsing": ('{ answersUsing(collection: "handbook", document: "office/hours.md") { id } }', VIEWER),
+    "Query.usage": ("{ usage { spentUsd } }", ADMIN),
+    "Query.command": ('{ command(id: "COMMAND") { state } }', VIEWER),
+    "Mutation.createPromptVersion": (
+        'mutation { createPromptVersion(prompt: "graph", messages: [{content: "Hello"}]) { result } }',
+        EDITOR,
+    ),
+    "Mutation.movePromptLabel": (
+        'mutation { movePromptLabel(prompt: "graph", label: "x", version: 1) { result } }',
+        EDITOR,
+    ),
+    "Mutation.ask": ('mutation { ask(question: "Hello?", model: "extractive", collection: "none") { text } }', VIEWER),
+    "Subscription.commandProgress": ('subscription { commandProgress(id: "COMMAND") { state } }', VIEWER),
+}
+# what names the collection that he curates, and commands, of which he sees his own
+CURATED_GRAPH = {
+    "Query.documents",
+    "Query.document",
+    "Query.answersUsing",
+    "Query.command",
+    "Subscription.commandProgress",
+}
+
+
+def test_every_field_of_graphql_has_a_rule() -> None:
+    types = build_schema()._schema.type_map
+    fields = {f"{kind}.{name}" for kind in ("Query", "Mutation", "Subscription") for name in types[kind].fields}  # type: ignore[attr-defined]
+
+    assert fields == GRAPH.keys()
+
+
+def graph(world: World, field: str, who: str | None) -> tuple[int, list[str], str]:
+    """HTTP status, the codes of errors, and all that was answered to an operation of one field."""
+    operation = GRAPH[field][0].replace("COMMAND", world.command)
+    if not field.startswith("Subscription"):
+        response = world.client.post("/graphql", json={"query": operation}, headers=world.as_(who))
+        errors = response.json().get("errors", []) if response.status_code == 200 else []
+        return response.status_code, [error["extensions"]["code"] for error in errors], response.text
+    url = world.server.base_url.replace("http", "ws") + "/graphql"
+    with connect(url, additional_headers=world.as_(who), subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
+        socket.send(json.dumps({"type": "connection_init"}))
+        try:
+            assert json.loads(socket.recv(20))["type"] == "connection_ack"
+        except ConnectionClosed as closed:
+            assert closed.rcvd is not None and closed.rcvd.code == 4403
+            return 401, [], ""
+        socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": operation}}))
+        said = json.loads(socket.recv(20))
+        errors = said["payload"] if said["type"] == "error" else said["payload"].get("errors") or []
+        return 200, [error["extensions"]["code"] for error in errors], json.dumps(said)
+
+
+@pytest.mark.parametrize("field", GRAPH)
+def test_a_role_may_ask_of_graphql_what_the_table_says(world: World, field: str) -> None:
+    needed = GRAPH[field][1]
+    for who in EVERYBODY:
+        status, codes, _ = graph(world, field, who)
+        if who is None:
+            assert status == 401, field
+        elif (ROLES[who] >= needed) if who in ROLES else (who == "curator" and field in CURATED_GRAPH):
+            assert status == 200 and "forbidden" not in codes, f"{who}: {codes}"
+        else:
+            assert (status, codes) in ((200, ["forbidden"]), (200, ["not_found"])), f"{who}: {codes}"
+    status, codes, text = graph(world, field, "stranger")
+    assert status == 200 and "vault" not in text and "succeeded" not in text

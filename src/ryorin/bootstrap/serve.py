@@ -17,6 +17,7 @@ from ryorin.bootstrap.settings import Settings
 from ryorin.contexts.identity.module import check_exposure, is_loopback
 from ryorin.entrypoints.arrival import NotedArrivals
 from ryorin.entrypoints.browsers import BrowserGuard
+from ryorin.entrypoints.graphql.routes import routes as graphql_routes
 from ryorin.entrypoints.observed import ObservedRequests
 from ryorin.entrypoints.openai.description import add_description
 from ryorin.entrypoints.openai.routes import routes as openai_routes
@@ -92,7 +93,7 @@ def _listen(settings: Settings) -> socket.socket:
 async def _serve_http(app: App, listener: socket.socket, stop: asyncio.Event) -> None:
     check_exposure(app.settings.host, keys_exist=app.settings.oidc.issuer is not None or await app.keys.any_usable())
     live = LiveAnswers()
-    extra = [*openai_routes(app.services), *websocket_routes(app.services, live)]
+    extra = [*openai_routes(app.services), *websocket_routes(app.services, live), *graphql_routes(app.services)]
     api = build_api(app.services, extra, add_description)
     guarded = BrowserGuard(api, local=is_loopback(app.settings.host), origins=app.settings.cors_origins)
     config = uvicorn.Config(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from cachebox import LRUCache
@@ -84,7 +84,7 @@ VERSION = """
 SELECT said, created_at FROM prompt_versions WHERE org_id = %s AND prompt = %s AND version = %s
 """
 VERSIONS = """
-SELECT said, created_at FROM prompt_versions WHERE org_id = %s AND prompt = %s ORDER BY version DESC
+SELECT prompt, said, created_at FROM prompt_versions WHERE org_id = %s AND prompt = ANY(%s) ORDER BY version DESC
 """
 TOLD = "prompt\x1f"
 REMEMBERED = 10_000
@@ -202,10 +202,12 @@ class PostgresPrompts:
         self._versions[org_id, prompt, number] = began, made
         return made
 
-    async def versions(self, org_id: OrgId, prompt: str) -> Sequence[Made]:
-        """Newest first."""
-        rows = await self._pool.fetch(VERSIONS, (org_id, prompt))
-        return [(from_json(PromptVersion, row["said"]), row["created_at"]) for row in rows]
+    async def versions(self, org_id: OrgId, prompts: Sequence[str]) -> Mapping[str, Sequence[Made]]:
+        """Newest first, by prompt."""
+        found: dict[str, list[Made]] = {}
+        for row in await self._pool.fetch(VERSIONS, (org_id, list(prompts))):
+            found.setdefault(row["prompt"], []).append((from_json(PromptVersion, row["said"]), row["created_at"]))
+        return found
 
     def told(self, payload: str) -> None:
         """Take a notification: `prompt US org US name US`; others are not for us."""

@@ -52,6 +52,7 @@ def query_handlers(
         queries.ListPrompts: handlers.listed,
         queries.GetPrompt: handlers.one,
         queries.ListPromptVersions: handlers.versions,
+        queries.ListVersionsOf: handlers.versions_of,
         queries.RenderPrompt: handlers.rendered,
         queries.ResolvePrompt: handlers.resolved,
         queries.DiffPromptVersions: handlers.diff,

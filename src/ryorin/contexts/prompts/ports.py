@@ -72,6 +72,8 @@ class Prompts(Protocol):
         """A version, and when it was made."""
         ...
 
-    async def versions(self, org_id: OrgId, prompt: str) -> Sequence[tuple[PromptVersion, datetime]]:
-        """Newest first."""
+    async def versions(
+        self, org_id: OrgId, prompts: Sequence[str]
+    ) -> Mapping[str, Sequence[tuple[PromptVersion, datetime]]]:
+        """Newest first, by prompt."""
         ...

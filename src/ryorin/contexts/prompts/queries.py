@@ -135,6 +135,17 @@ class ListPromptVersions(Query[tuple[VersionView, ...]]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListVersionsOf(Query[Mapping[str, tuple[VersionView, ...]]]):
+    """Which versions do these prompts have? Newest first; of those that are not there, nothing is said."""
+
+    name: ClassVar[str] = "prompts.list_versions_of"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = (PROMPTS_MODEL,)
+
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RenderPrompt(Query[RenderedPrompt]):
     """What does a version say with these values? Raises PromptNotFound; InvalidInput for variables that do not fit."""
 

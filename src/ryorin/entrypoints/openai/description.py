@@ -70,9 +70,27 @@ def add_description(api: dict[str, Any]) -> dict[str, Any]:
         },
         "/v1/rerank": {"post": _operation("Rerank", "rerank", references[3], _RERANK_EXAMPLE, stream=None)},
         "/v1/models": {"get": _described("Models", "list_models", stream=None)},
+        "/graphql": {"post": _graphql()},
         **_vector_stores(references),
     }
     return api
+
+
+def _graphql() -> dict[str, Any]:
+    """The one operation of GraphQL; its own description is by introspection."""
+    body = {
+        "type": "object",
+        "required": ["query"],
+        "properties": {
+            "query": {"type": "string"},
+            "variables": {"type": "object"},
+            "operationName": {"type": "string"},
+        },
+    }
+    example = {"query": "{ prompts(first: 5) { nodes { name versions { nodes { number } } } } }"}
+    described = _described("GraphQL: prompts, evaluations, documents, answers, usage", "graphql", stream=None)
+    content = {"application/json": {"schema": body, "example": example}}
+    return {**described, "tags": ["graphql"], "requestBody": {"required": True, "content": content}}
 
 
 def _vector_stores(references: tuple[dict[str, Any], ...]) -> dict[str, Any]:

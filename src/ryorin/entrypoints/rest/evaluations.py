@@ -27,6 +27,7 @@ from ryorin.contexts.prompts.versions import PromptReference, VersionView
 from ryorin.entrypoints.rest.commands import command_response
 from ryorin.entrypoints.rest.context import Caller, CallerNeeded, DemandNeeded, IdempotencyKey
 from ryorin.entrypoints.rest.schemas import Body, CommandState, Written
+from ryorin.kernel.bus import authorised
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.consistency import Consistency
 
@@ -126,6 +127,27 @@ class EvaluationBody(Body):
     concurrency: int = 4
     note: str = ""
 
+    def spec(self, dataset_version: int, prompt_version: int | None) -> EvaluationSpec:
+        """As commands take it."""
+        split: Split | None = self.split
+        return EvaluationSpec(
+            target=Target(
+                self.prompt,
+                prompt_version,
+                self.model,
+                self.collection,
+                self.temperature,
+                self.max_tokens,
+                self.seed,
+                self.cache,
+            ),
+            dataset=self.dataset,
+            dataset_version=dataset_version,
+            split=split,
+            metrics=tuple(Metric(**one.model_dump()) for one in self.metrics),
+            concurrency=self.concurrency,
+        )
+
 
 @datasets.get("")
 async def list_datasets(caller: CallerNeeded, demand: DemandNeeded) -> Any:
@@ -210,6 +232,8 @@ async def run_evaluation(
     prefer: Annotated[str | None, Header(description="`wait=10`: wait that many seconds for the end")] = None,
 ) -> JSONResponse:
     """Ask every item and measure the answers. The name is its own: the same body again goes on where it stopped."""
+    # before anything is looked for: whoever may not, learns nothing
+    authorised(caller.actor, RunEvaluation(evaluation=body.name, spec=body.spec(0, None)))
     command = RunEvaluation(evaluation=body.name, spec=await _spec(body, caller, demand), note=body.note)
     receipt = await caller.services.commands.send(command, caller.actor, idempotency_key=key)
     return await command_response(caller, receipt.record.envelope.id, prefer)
@@ -248,21 +272,4 @@ async def _spec(body: EvaluationBody, caller: Caller, demand: Consistency) -> Ev
         reference = PromptReference(body.prompt, body.label, body.version)
         view: VersionView = await caller.ask(GetPrompt(reference=reference), demand)
         number = view.version.number
-    split: Split | None = body.split
-    return EvaluationSpec(
-        target=Target(
-            body.prompt,
-            number,
-            body.model,
-            body.collection,
-            body.temperature,
-            body.max_tokens,
-            body.seed,
-            body.cache,
-        ),
-        dataset=body.dataset,
-        dataset_version=dataset.version,
-        split=split,
-        metrics=tuple(Metric(**one.model_dump()) for one in body.metrics),
-        concurrency=body.concurrency,
-    )
+    return body.spec(dataset.version, number)

@@ -16,6 +16,7 @@ from ryorin.contexts.prompts.queries import (
     GetPrompt,
     ListPrompts,
     ListPromptVersions,
+    ListVersionsOf,
     PromptDiff,
     PromptView,
     RenderedPrompt,
@@ -62,8 +63,21 @@ class PromptQueries:
     async def versions(self, query: ListPromptVersions, actor: Actor) -> tuple[VersionView, ...]:
         """Handle `ListPromptVersions`."""
         state = await self._state(query.prompt, actor)
-        found = await self._prompts.versions(actor.org_id, query.prompt)
+        found = (await self._prompts.versions(actor.org_id, [query.prompt])).get(query.prompt, ())
         return tuple(self._view(state, version, created_at) for version, created_at in found)
+
+    async def versions_of(self, query: ListVersionsOf, actor: Actor) -> dict[str, tuple[VersionView, ...]]:
+        """Handle `ListVersionsOf`: two statements, however many they are."""
+        views = {
+            view.name: PromptState(view.labels, view.about)
+            for view in await self._prompts.listed(actor.org_id)
+            if view.name in query.prompts and may_read(actor.readers, view.about.readers)
+        }
+        found = await self._prompts.versions(actor.org_id, list(views))
+        return {
+            name: tuple(self._view(state, version, created_at) for version, created_at in found.get(name, ()))
+            for name, state in views.items()
+        }
 
     async def rendered(self, query: RenderPrompt, actor: Actor) -> RenderedPrompt:
         """Handle `RenderPrompt`."""

@@ -1,0 +1,1 @@
+"""GraphQL: the same questions and changes, through the same bus, in one request."""
