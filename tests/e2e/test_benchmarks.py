@@ -61,6 +61,7 @@ PROMISED = {
     "gateway": {"rps_ratio_to_litellm", "added_latency_ratio_to_litellm", "memory_mb", "first_word_p50_ms"},
     "filters": {"min_recall_at_10", "underfilled"},
     "hallucination": {"auroc", "auroc_low", "auroc_high", "f1", "items_without_outcome", "seconds_per_item"},
+    "style": {"en_auc", "ja_auc", "en_c_at_1", "ja_c_at_1", "en_swap_auc", "ja_swap_auc", "en_min_characters"},
     "evaluation": {"results", "missing", "in_flight", "again", "usd_over"},
     "prompts": {"fetch_rps", "langfuse_rps", "token_stale", "seen_p50_ms", "seen_max_ms"},
 }

@@ -24,6 +24,7 @@ FIRST = (
     "post /api/v1/prompts/{prompt}/versions",
     "put /api/v1/prompts/{prompt}/labels/{label}",
     "put /api/v1/datasets/{dataset}",
+    "put /api/v1/styles/{style}",
     "post /api/v1/evaluations",
     # its example wants a version that is there, and the command of the training is waited for
     "post /api/v1/gate/train",
@@ -45,6 +46,7 @@ LAST = (
     "delete /api/v1/prompts/{prompt}/labels/{label}",
     "delete /api/v1/prompts/{prompt}",
     "delete /api/v1/datasets/{dataset}",
+    "delete /api/v1/styles/{style}",
     "delete /api/v1/conversations/{conversation}",
     "delete /api/v1/roles",
     "delete /api/v1/users/{user}",

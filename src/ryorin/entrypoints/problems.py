@@ -43,6 +43,7 @@ STATUS: Mapping[str, int] = {
     "prompt_cycle": 409,
     "gate_closed": 409,
     "dataset_not_found": 404,
+    "style_not_found": 404,
     "evaluation_not_found": 404,
     "not_comparable": 409,
     "label_protected": 409,

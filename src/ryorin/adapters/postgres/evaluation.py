@@ -10,9 +10,9 @@ from datetime import datetime
 
 from ryorin.adapters.postgres.pool import Connection, Pool, Row, run
 from ryorin.adapters.postgres.projections import Schema
-from ryorin.contexts.evaluation.events import DatasetVersionCreated, EvaluationFailed, EvaluationFinished
-from ryorin.contexts.evaluation.queries import DatasetView, EvaluationView
-from ryorin.contexts.evaluation.specs import DatasetItem, EvaluationSpec, EvaluationSummary, ItemResult
+from ryorin.contexts.evaluation.events import DatasetVersionCreated, EvaluationFailed, EvaluationFinished, StylePut
+from ryorin.contexts.evaluation.queries import DatasetView, EvaluationView, StyleView
+from ryorin.contexts.evaluation.specs import DatasetItem, EvaluationSpec, EvaluationSummary, ItemResult, StyleGenome
 from ryorin.kernel.codec import from_json, to_json
 from ryorin.kernel.messages import OrgId
 
@@ -25,10 +25,13 @@ CREATE TABLE evaluation_runs_g{g} (
     org_id text NOT NULL, evaluation text NOT NULL, dataset text NOT NULL, prompt text, spec jsonb NOT NULL,
     state text NOT NULL, summary jsonb, reason text, note text NOT NULL, author text NOT NULL,
     ended_at timestamptz NOT NULL, PRIMARY KEY (org_id, evaluation));
+CREATE TABLE evaluation_styles_g{g} (
+    org_id text NOT NULL, style text NOT NULL, genome jsonb NOT NULL, author text NOT NULL, put_at timestamptz NOT NULL,
+    PRIMARY KEY (org_id, style));
 CREATE INDEX ON evaluation_runs_g{g} (org_id, dataset, ended_at);
 CREATE INDEX ON evaluation_runs_g{g} (org_id, prompt, ended_at);
 """
-SCHEMA = Schema(DDL, ("evaluation_datasets", "evaluation_runs"))
+SCHEMA = Schema(DDL, ("evaluation_datasets", "evaluation_runs", "evaluation_styles"))
 
 ADD_VERSION = """
 INSERT INTO evaluation_datasets_g{g} (org_id, dataset, version, splits, content_hash, note, author, created_at)
@@ -42,6 +45,16 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (org_id, evaluation) DO UPDATE SET state = excluded.state, summary = excluded.summary,
     reason = excluded.reason, note = excluded.note, author = excluded.author, ended_at = excluded.ended_at
 """
+PUT_STYLE = """
+INSERT INTO evaluation_styles_g{g} (org_id, style, genome, author, put_at) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (org_id, style) DO UPDATE
+SET genome = excluded.genome, author = excluded.author, put_at = excluded.put_at
+"""
+REMOVE_STYLE = "DELETE FROM evaluation_styles_g{g} WHERE org_id = %s AND style = %s"
+STYLES = """
+SELECT style, genome - 'centre' AS genome, author, put_at FROM evaluation_styles WHERE org_id = %s ORDER BY style
+"""
+STYLE = "SELECT genome FROM evaluation_styles WHERE org_id = %s AND style = %s"
 DATASETS = """
 SELECT DISTINCT ON (dataset) * FROM evaluation_datasets WHERE org_id = %s ORDER BY dataset, version DESC
 """
@@ -98,6 +111,14 @@ class PostgresEvaluationRows:
         """Delete all versions."""
         await self._run(REMOVE_DATASET, org_id, dataset)
 
+    async def put_style(self, org_id: OrgId, put: StylePut, put_at: datetime) -> None:
+        """Write a style."""
+        await self._run(PUT_STYLE, org_id, put.style, _stored(put.genome), put.author, put_at)
+
+    async def remove_style(self, org_id: OrgId, style: str) -> None:
+        """Delete a style."""
+        await self._run(REMOVE_STYLE, org_id, style)
+
     async def put_evaluation(
         self, org_id: OrgId, ended: EvaluationFinished | EvaluationFailed, ended_at: datetime
     ) -> None:
@@ -145,6 +166,25 @@ class PostgresEvaluations:
         """How it ended."""
         row = await self._pool.fetch_one(EVALUATION, (org_id, evaluation))
         return _evaluation(row) if row else None
+
+    async def styles(self, org_id: OrgId) -> Sequence[StyleView]:
+        """By name."""
+        return [
+            StyleView(
+                row["style"],
+                row["genome"]["language"],
+                row["genome"]["samples"],
+                row["genome"]["habits"],
+                row["author"],
+                row["put_at"],
+            )
+            for row in await self._pool.fetch(STYLES, (org_id,))
+        ]
+
+    async def style(self, org_id: OrgId, style: str) -> StyleGenome | None:
+        """A genome."""
+        row = await self._pool.fetch_one(STYLE, (org_id, style))
+        return from_json(StyleGenome, row["genome"]) if row else None
 
 
 class PostgresDatasetContents:

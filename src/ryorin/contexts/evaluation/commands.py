@@ -9,6 +9,7 @@ from ryorin.contexts.evaluation.specs import (
     MAX_CONCURRENCY,
     EvaluationSpec,
     EvaluationSummary,
+    StyleGenome,
     check_metrics,
     check_name,
 )
@@ -107,4 +108,40 @@ class RunEvaluation(Command):
             raise InvalidInput(f"an evaluation's note has at most {MAX_NOTE_CHARACTERS} characters")
 
 
-COMMANDS: tuple[type[Command], ...] = (PutDataset, RemoveDataset, RunEvaluation)
+@dataclass(frozen=True, slots=True)
+class StyleChanged(Result):
+    """The style that it is about."""
+
+    style: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutStyle(Command):
+    """Know a style by this name from now on; the same again changes nothing."""
+
+    name: ClassVar[str] = "evaluation.put_style"
+    scope: ClassVar[Scope] = Scope.PROMPTS_WRITE
+    result_type: ClassVar[type[Result]] = StyleChanged
+
+    style: str
+    genome: StyleGenome
+
+    def validate(self) -> None:
+        check_name("style", self.style)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveStyle(Command):
+    """Know a style no more. Raises StyleNotFound."""
+
+    name: ClassVar[str] = "evaluation.remove_style"
+    scope: ClassVar[Scope] = Scope.PROMPTS_WRITE
+    result_type: ClassVar[type[Result]] = StyleChanged
+
+    style: str
+
+    def validate(self) -> None:
+        check_name("style", self.style)
+
+
+COMMANDS: tuple[type[Command], ...] = (PutDataset, RemoveDataset, RunEvaluation, PutStyle, RemoveStyle)

@@ -17,6 +17,12 @@ class EvaluationNotFound(NotFound):
     code = "evaluation_not_found"
 
 
+class StyleNotFound(NotFound):
+    """No such style in this organisation."""
+
+    code = "style_not_found"
+
+
 class NotComparable(Conflict):
     """The two evaluations were not made of the same items."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ryorin.contexts.evaluation.specs import EvaluationSpec, EvaluationSummary
+from ryorin.contexts.evaluation.specs import EvaluationSpec, EvaluationSummary, StyleGenome
 from ryorin.kernel.events import Event
 
 
@@ -60,4 +60,31 @@ class EvaluationFailed(Event):
     author: str
 
 
-EVENTS: tuple[type[Event], ...] = (DatasetVersionCreated, DatasetRemoved, EvaluationFinished, EvaluationFailed)
+@dataclass(frozen=True, slots=True)
+class StylePut(Event):
+    """A style is known by this name: numbers, no texts."""
+
+    type: ClassVar[str] = "evaluation.style_put"
+
+    style: str
+    genome: StyleGenome
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class StyleRemoved(Event):
+    """A style is known no more."""
+
+    type: ClassVar[str] = "evaluation.style_removed"
+
+    style: str
+
+
+EVENTS: tuple[type[Event], ...] = (
+    DatasetVersionCreated,
+    DatasetRemoved,
+    EvaluationFinished,
+    EvaluationFailed,
+    StylePut,
+    StyleRemoved,
+)

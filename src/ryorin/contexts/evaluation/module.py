@@ -8,6 +8,7 @@ from typing import Any
 
 from ryorin.contexts.evaluation import commands, queries
 from ryorin.contexts.evaluation.domain.datasets import split_up
+from ryorin.contexts.evaluation.domain.genome import genome_of
 from ryorin.contexts.evaluation.ports import (
     DatasetContents,
     Evaluations,
@@ -18,14 +19,19 @@ from ryorin.contexts.evaluation.ports import (
 )
 from ryorin.contexts.evaluation.read.evaluation_queries import EvaluationQueries
 from ryorin.contexts.evaluation.read.projections import EvaluationProjection
-from ryorin.contexts.evaluation.write.handlers import PutDatasetHandler, RemoveDatasetHandler
+from ryorin.contexts.evaluation.write.handlers import (
+    PutDatasetHandler,
+    PutStyleHandler,
+    RemoveDatasetHandler,
+    RemoveStyleHandler,
+)
 from ryorin.contexts.evaluation.write.run_evaluation import RunEvaluationHandler
 from ryorin.contexts.evaluation.write.scoring import Scoring
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
 from ryorin.kernel.ports import EventStore
 
-__all__ = ["EvaluationProjection", "Ports", "Scoring", "command_handlers", "query_handlers", "split_up"]
+__all__ = ["EvaluationProjection", "Ports", "Scoring", "command_handlers", "genome_of", "query_handlers", "split_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +49,12 @@ class Ports:
 
 def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any, Any]]:
     """The write side's dispatch table."""
-    scoring = Scoring(ports.subject, ports.vectors, ports.schemas)
+    scoring = Scoring(ports.subject, ports.vectors, ports.schemas, ports.evaluations)
     return {
         commands.PutDataset: PutDatasetHandler(ports.contents),
         commands.RemoveDataset: RemoveDatasetHandler(),
+        commands.PutStyle: PutStyleHandler(),
+        commands.RemoveStyle: RemoveStyleHandler(),
         commands.RunEvaluation: RunEvaluationHandler(
             ports.events, ports.evaluations, ports.contents, ports.results, ports.subject, scoring
         ),
@@ -58,6 +66,8 @@ def query_handlers(ports: Ports) -> Mapping[type[Query[Any]], Callable[[Any, Act
     handlers = EvaluationQueries(ports.evaluations, ports.contents, ports.results)
     return {
         queries.ListDatasets: handlers.datasets,
+        queries.ListStyles: handlers.styles,
+        queries.MeasureStyle: handlers.style,
         queries.GetDataset: handlers.dataset,
         queries.ListItems: handlers.items,
         queries.ListEvaluations: handlers.listed,

@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ryorin.contexts.evaluation.events import DatasetVersionCreated, EvaluationFailed, EvaluationFinished
-from ryorin.contexts.evaluation.queries import DatasetView, EvaluationView
-from ryorin.contexts.evaluation.specs import Answered, DatasetItem, ItemResult, Target
+from ryorin.contexts.evaluation.events import DatasetVersionCreated, EvaluationFailed, EvaluationFinished, StylePut
+from ryorin.contexts.evaluation.queries import DatasetView, EvaluationView, StyleView
+from ryorin.contexts.evaluation.specs import Answered, DatasetItem, ItemResult, StyleGenome, Target
 from ryorin.kernel.messages import Actor, OrgId
 
 
@@ -80,6 +80,10 @@ class EvaluationRows(Protocol):
 
     async def remove_dataset(self, org_id: OrgId, dataset: str) -> None: ...
 
+    async def put_style(self, org_id: OrgId, put: StylePut, put_at: datetime) -> None: ...
+
+    async def remove_style(self, org_id: OrgId, style: str) -> None: ...
+
     async def put_evaluation(
         self, org_id: OrgId, ended: EvaluationFinished | EvaluationFailed, ended_at: datetime
     ) -> None: ...
@@ -103,3 +107,9 @@ class Evaluations(Protocol):
         ...
 
     async def evaluation(self, org_id: OrgId, evaluation: str) -> EvaluationView | None: ...
+
+    async def styles(self, org_id: OrgId) -> Sequence[StyleView]:
+        """By name."""
+        ...
+
+    async def style(self, org_id: OrgId, style: str) -> StyleGenome | None: ...

@@ -8,11 +8,14 @@ from datetime import datetime
 from typing import ClassVar
 
 from ryorin.contexts.evaluation.specs import (
+    MAX_TEXT_CHARACTERS,
     DatasetItem,
     EvaluationSpec,
     EvaluationSummary,
     ItemResult,
+    Language,
     Split,
+    StyleMeasure,
     check_name,
 )
 from ryorin.kernel.errors import InvalidInput
@@ -115,6 +118,45 @@ class Forecast:
     usd: float | None
     seconds: float | None
     based_on: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StyleView:
+    """A style by name, with the habits of its samples."""
+
+    name: str
+    language: Language
+    samples: int
+    habits: Mapping[str, float]
+    author: str
+    put_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListStyles(Query[tuple[StyleView, ...]]):
+    """Which styles are known? By name."""
+
+    name: ClassVar[str] = "evaluation.list_styles"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = READ_MODELS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureStyle(Query[StyleMeasure]):
+    """How is a text written, and how does it lie to a style? Raises StyleNotFound."""
+
+    name: ClassVar[str] = "evaluation.measure_style"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = READ_MODELS
+
+    text: str
+    style: str | None = None
+
+    def validate(self) -> None:
+        if self.style is not None:
+            check_name("style", self.style)
+        if not self.text.strip() or len(self.text) > MAX_TEXT_CHARACTERS:
+            raise InvalidInput(f"a text that is measured has 1-{MAX_TEXT_CHARACTERS} characters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ MAX_TEXT_CHARACTERS = 100_000
 MAX_METRICS = 20
 MAX_CONCURRENCY = 16
 
+Language = Literal["ja", "en"]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 MetricKind = Literal[
@@ -28,6 +29,7 @@ MetricKind = Literal[
     "chrf",
     "similarity",
     "hallucination",
+    "style",
     "judge",
 ]
 # `abstained`: nothing can be said, which is neither 0 nor 1
@@ -167,6 +169,37 @@ class EvaluationSummary:
     completion_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class StyleGenome:
+    """A style as samples have it: numbers only, from which no text can be read.
+
+    `centre` is the mean of their whitened features, `habits` are means and `spread` standard deviations by name.
+    """
+
+    language: Language
+    samples: int
+    centre: tuple[float, ...]
+    habits: Mapping[str, float]
+    spread: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class StyleMeasure:
+    """A text's habits, and how it lies to a style: `likeness` -1 to 1, `same` the chance that it is of the same source
+    (None: `abstained` says why nothing can be said), z-scores of the habits that deviate most, and of the radar's axes.
+    """
+
+    language: Language
+    characters: int
+    habits: Mapping[str, float]
+    likeness: float | None = None
+    same: float | None = None
+    likelihood_ratio: float | None = None
+    abstained: str | None = None
+    deviations: Mapping[str, float] = field(default_factory=dict)
+    radar: Mapping[str, float] = field(default_factory=dict)
+
+
 def check_name(kind: str, name: str) -> None:
     """Raise InvalidInput unless `name` can name a dataset or an evaluation."""
     if not NAME.fullmatch(name):
@@ -181,7 +214,7 @@ def check_metrics(metrics: tuple[Metric, ...]) -> None:
     if len(set(names)) < len(names):
         raise InvalidInput("a metric can be named once only")
     for metric in metrics:
-        if metric.kind in ("regex", "json_schema") and not metric.option:
+        if metric.kind in ("regex", "json_schema", "style") and not metric.option:
             raise InvalidInput(f"the metric {metric.kind} needs `option`")
         if metric.threshold is not None and not 0 <= metric.threshold <= 1:
             raise InvalidInput(f"the threshold of {metric.kind} is {metric.threshold:g}; it must be 0-1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 from graphql import GraphQLError
@@ -46,6 +47,13 @@ class Endpoint(GraphQL[Context, None]):
         if isinstance(request, Request):
             await self._services.authenticate(_credential(request))
         return context
+
+    def decode_json(self, data: str | bytes) -> object:
+        """A body as JSON; what is none for another reason than its grammar is none, too."""
+        try:
+            return super().decode_json(data)
+        except (UnicodeDecodeError, RecursionError) as error:
+            raise json.JSONDecodeError(f"it cannot be read ({type(error).__name__})", "", 0) from error
 
     async def on_ws_connect(self, context: Context) -> None:
         """Called when a WebSocket has said who it is: browsers say it in the payload, for want of headers."""

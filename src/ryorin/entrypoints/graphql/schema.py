@@ -33,21 +33,17 @@ from ryorin.contexts.prompts.queries import PROMPTS_MODEL, ListPrompts
 from ryorin.contexts.prompts.versions import PromptMessage as Message
 from ryorin.contexts.prompts.versions import PromptRole
 from ryorin.entrypoints.graphql.limits import DEFAULT_FIRST, MAX_ALIASES, MAX_TOKENS, CostLimit
+from ryorin.entrypoints.graphql.pages import Connection, checked_first, connection, decoded, paged
 from ryorin.entrypoints.graphql.types import (
     Answer,
     AnswerUse,
     Asked,
     Command,
-    Connection,
     Dataset,
     Document,
     Evaluation,
     Prompt,
     Written,
-    checked_first,
-    connection,
-    decoded,
-    paged,
 )
 from ryorin.kernel.bus import Receipt
 from ryorin.kernel.codec import from_json, to_json

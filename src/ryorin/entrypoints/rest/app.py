@@ -30,6 +30,7 @@ from ryorin.entrypoints.rest import (
     prompts,
     routing,
     search,
+    styles,
     tasks,
 )
 from ryorin.entrypoints.rest.schemas import Problem
@@ -75,6 +76,7 @@ def build_api(
         prompts,
         langfuse,
         evaluations,
+        styles,
         conversations,
         tasks,
         commands,

@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 
 from ryorin.contexts.evaluation.domain.comparison import compared
+from ryorin.contexts.evaluation.domain.genome import measured
 from ryorin.contexts.evaluation.domain.statistics import minimum_detectable_effect
-from ryorin.contexts.evaluation.errors import DatasetNotFound, EvaluationNotFound, NotComparable
+from ryorin.contexts.evaluation.errors import DatasetNotFound, EvaluationNotFound, NotComparable, StyleNotFound
 from ryorin.contexts.evaluation.ports import DatasetContents, Evaluations, ItemResults
 from ryorin.contexts.evaluation.queries import (
     CompareEvaluations,
@@ -24,9 +25,12 @@ from ryorin.contexts.evaluation.queries import (
     ListEvaluations,
     ListItems,
     ListResults,
+    ListStyles,
+    MeasureStyle,
     ResultsPage,
+    StyleView,
 )
-from ryorin.contexts.evaluation.specs import DatasetItem, ItemResult, Split
+from ryorin.contexts.evaluation.specs import DatasetItem, ItemResult, Split, StyleMeasure
 from ryorin.kernel.messages import Actor
 
 # where nothing is known yet: one item in five changes between right and wrong
@@ -77,8 +81,8 @@ class EvaluationQueries:
                 raise NotComparable(f"evaluation {one.name!r} has not ended with a result for each item")
         if _of(first) != _of(second):
             raise NotComparable(f"{first.name!r} is of {_said(first)} and {second.name!r} of {_said(second)}")
-        measured = {metric.name for metric in second.spec.metrics}
-        names = [metric.name for metric in first.spec.metrics if metric.name in measured]
+        both = {metric.name for metric in second.spec.metrics}
+        names = [metric.name for metric in first.spec.metrics if metric.name in both]
         before, after = await self._all(first, actor), await self._all(second, actor)
         found = await asyncio.to_thread(compared, before, after, names, query.margin)
         return Comparison(first.name, second.name, tuple(found))
@@ -113,6 +117,19 @@ class EvaluationQueries:
         found = await asyncio.to_thread(compared, before, after, names)
         scale = {one.metric: one.detectable * math.sqrt(one.items / items) for one in found if one.items > 1}
         return {name: min(1.0, scale.get(name, assumed)) for name in names}
+
+    async def styles(self, query: ListStyles, actor: Actor) -> tuple[StyleView, ...]:
+        """Handle `ListStyles`."""
+        return tuple(await self._evaluations.styles(actor.org_id))
+
+    async def style(self, query: MeasureStyle, actor: Actor) -> StyleMeasure:
+        """Handle `MeasureStyle`."""
+        genome = None
+        if query.style is not None:
+            genome = await self._evaluations.style(actor.org_id, query.style)
+            if genome is None:
+                raise StyleNotFound(f"there is no style {query.style!r}")
+        return await asyncio.to_thread(measured, query.text, genome)
 
     async def _dataset(self, name: str, version: int | None, actor: Actor) -> DatasetView:
         found = await self._evaluations.dataset(actor.org_id, name, version)

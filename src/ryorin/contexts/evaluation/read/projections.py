@@ -9,6 +9,8 @@ from ryorin.contexts.evaluation.events import (
     DatasetVersionCreated,
     EvaluationFailed,
     EvaluationFinished,
+    StylePut,
+    StyleRemoved,
 )
 from ryorin.contexts.evaluation.ports import EvaluationRows
 from ryorin.contexts.evaluation.queries import EVALUATION_MODEL
@@ -29,6 +31,10 @@ class EvaluationProjection:
                     await rows.add_dataset_version(org_id, event, recorded.recorded_at)
                 case DatasetRemoved() as event:
                     await rows.remove_dataset(org_id, event.dataset)
+                case StylePut() as event:
+                    await rows.put_style(org_id, event, recorded.recorded_at)
+                case StyleRemoved() as event:
+                    await rows.remove_style(org_id, event.style)
                 case (EvaluationFinished() | EvaluationFailed()) as event:
                     await rows.put_evaluation(org_id, event, recorded.recorded_at)
                 case _:

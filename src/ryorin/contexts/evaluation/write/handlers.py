@@ -1,11 +1,19 @@
-"""Use cases of datasets."""
+"""Use cases of datasets and styles."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ryorin.contexts.evaluation.commands import DatasetChanged, PutDataset, RemoveDataset
+from ryorin.contexts.evaluation.commands import (
+    DatasetChanged,
+    PutDataset,
+    PutStyle,
+    RemoveDataset,
+    RemoveStyle,
+    StyleChanged,
+)
 from ryorin.contexts.evaluation.domain.datasets import Dataset, counted
+from ryorin.contexts.evaluation.domain.styles import Style
 from ryorin.contexts.evaluation.ports import DatasetContents
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.handlers import CommandHandler, Run
@@ -41,3 +49,23 @@ class RemoveDatasetHandler(CommandHandler[RemoveDataset, None]):
         dataset.remove()
         await work.save(dataset)
         return DatasetChanged(command.dataset, None)
+
+
+class PutStyleHandler(CommandHandler[PutStyle, None]):
+    """Makes a genome the style of a name."""
+
+    async def decide(self, command: PutStyle, prepared: None, run: Run, work: UnitOfWork) -> StyleChanged:
+        style = await work.load(Style(run.actor.org_id, command.style))
+        style.put(command.genome, run.actor.principal_id)
+        await work.save(style)
+        return StyleChanged(command.style)
+
+
+class RemoveStyleHandler(CommandHandler[RemoveStyle, None]):
+    """Takes a style away."""
+
+    async def decide(self, command: RemoveStyle, prepared: None, run: Run, work: UnitOfWork) -> StyleChanged:
+        style = await work.load(Style(run.actor.org_id, command.style))
+        style.remove()
+        await work.save(style)
+        return StyleChanged(command.style)

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ryorin.contexts.evaluation.domain.faithfulness import Ground, abstains, sentences_of, shipped
+from ryorin.contexts.evaluation.domain.genome import measured as style_of
 from ryorin.contexts.evaluation.domain.metrics import abstained, measured, scored
-from ryorin.contexts.evaluation.ports import SchemaCheck, Subject, TextVectors
+from ryorin.contexts.evaluation.errors import StyleNotFound
+from ryorin.contexts.evaluation.ports import Evaluations, SchemaCheck, Subject, TextVectors
 from ryorin.contexts.evaluation.specs import Answered, DatasetItem, Metric, MetricKind, Score
 from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.messages import Actor
@@ -38,7 +40,8 @@ Scorer = Callable[[Metric, DatasetItem, Answered, Actor], Awaitable[Score]]
 class Scoring:
     """Every metric behind one call."""
 
-    def __init__(self, subject: Subject, vectors: TextVectors, schemas: SchemaCheck) -> None:
+    def __init__(self, subject: Subject, vectors: TextVectors, schemas: SchemaCheck, evaluations: Evaluations) -> None:
+        self._evaluations = evaluations
         self._subject = subject
         self._vectors = vectors
         self._schemas = schemas
@@ -47,6 +50,7 @@ class Scoring:
             "json_schema": self._fitting,
             "judge": self._judged,
             "hallucination": self._doubted,
+            "style": self._styled,
         }
         self._doubts = shipped()
 
@@ -75,6 +79,16 @@ class Scoring:
     async def _fitting(self, metric: Metric, item: DatasetItem, answered: Answered, actor: Actor) -> Score:
         faults = self._schemas.faults(metric.option, answered.text)
         return scored(not faults, "; ".join(faults)[:500])
+
+    async def _styled(self, metric: Metric, item: DatasetItem, answered: Answered, actor: Actor) -> Score:
+        """The chance that the answer is of the style that the option names; of short ones nothing is said."""
+        genome = await self._evaluations.style(actor.org_id, metric.option)
+        if genome is None:
+            raise StyleNotFound(f"there is no style {metric.option!r}")
+        found = await asyncio.to_thread(style_of, answered.text, genome)
+        if found.same is None:
+            return abstained(found.abstained or "")
+        return scored(found.same, ", ".join(f"{name} {value:+.1f}" for name, value in found.deviations.items()))
 
     async def _doubted(self, metric: Metric, item: DatasetItem, answered: Answered, actor: Actor) -> Score:
         """How likely the answer is not borne out by its contexts; where it is open, a judge that is named is asked."""
