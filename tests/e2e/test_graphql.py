@@ -163,7 +163,15 @@ def test_progress_is_followed_until_the_end(client: httpx.Client) -> None:
 
 def test_only_posts_of_graphql_are_heard(client: httpx.Client) -> None:
     assert client.get("/graphql", params={"query": "{ __typename }"}).status_code == 405
-    for content in (b"nonsense", b"\xc3\x28", b"[" * 100_000, b"null", b"[]", b'{"query": 3}'):
+    for content in (
+        b"nonsense",
+        b"\xc3\x28",
+        b"[" * 100_000,
+        b"null",
+        b"[]",
+        b'{"query": 3}',
+        b'{"variables": 3, "query": "{}"}',
+    ):
         response = client.post("/graphql", content=content, headers={"content-type": "application/json"})
         assert response.status_code in (200, 400), content[:10]
     # a form of another page's may not ask in a browser's name

@@ -26,6 +26,9 @@ from ryorin.kernel.events import LogPosition
 MAX_BODY_BYTES = 1024 * 1024
 WAIT_SECONDS = 10.0
 
+# what an operation may have, each or nothing
+FIELDS = {"query": str | None, "operationName": str | None, "variables": dict | None, "extensions": dict | None}
+
 logger = logging.getLogger(__name__)
 
 
@@ -49,11 +52,14 @@ class Endpoint(GraphQL[Context, None]):
         return context
 
     def decode_json(self, data: str | bytes) -> object:
-        """A body as JSON; what is none for another reason than its grammar is none, too."""
+        """A body or a message as JSON; raises JSONDecodeError also for what is no operation: the library would fail."""
         try:
-            return super().decode_json(data)
+            said = super().decode_json(data)
         except (UnicodeDecodeError, RecursionError) as error:
             raise json.JSONDecodeError(f"it cannot be read ({type(error).__name__})", "", 0) from error
+        if not isinstance(said, dict) or any(not isinstance(said.get(name), kind) for name, kind in FIELDS.items()):
+            raise json.JSONDecodeError("it is no operation", "", 0)
+        return said
 
     async def on_ws_connect(self, context: Context) -> None:
         """Called when a WebSocket has said who it is: browsers say it in the payload, for want of headers."""
