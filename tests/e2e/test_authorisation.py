@@ -96,6 +96,8 @@ RULES: dict[str, int] = {
     "PUT /api/v1/prompts/{prompt}/labels/{label}/protection": ADMIN,
     "PUT /api/v1/prompts/{prompt}/labels/{label}/gate": ADMIN,
     "DELETE /api/v1/prompts/{prompt}/labels/{label}/gate": ADMIN,
+    "POST /api/v1/prompts/{prompt}/intent": VIEWER,
+    "GET /api/v1/prompts/{prompt}/intent/diff": VIEWER,
     "GET /api/v1/styles": VIEWER,
     "POST /api/v1/styles/measure": VIEWER,
     "POST /api/v1/styles/{style}/compare": VIEWER,

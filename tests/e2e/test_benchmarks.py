@@ -62,6 +62,7 @@ PROMISED = {
     "filters": {"min_recall_at_10", "underfilled"},
     "hallucination": {"auroc", "auroc_low", "auroc_high", "f1", "items_without_outcome", "seconds_per_item"},
     "style": {"en_auc", "ja_auc", "en_c_at_1", "ja_c_at_1", "en_swap_auc", "ja_swap_auc", "en_min_characters"},
+    "intent": {"planted", "found", "false_alarms"},
     "evaluation": {"results", "missing", "in_flight", "again", "usd_over"},
     "prompts": {"fetch_rps", "langfuse_rps", "token_stale", "seen_p50_ms", "seen_max_ms"},
 }

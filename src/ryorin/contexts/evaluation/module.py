@@ -18,6 +18,7 @@ from ryorin.contexts.evaluation.ports import (
     TextVectors,
 )
 from ryorin.contexts.evaluation.read.evaluation_queries import EvaluationQueries
+from ryorin.contexts.evaluation.read.examine_intent import IntentQueries, changes
 from ryorin.contexts.evaluation.read.projections import EvaluationProjection
 from ryorin.contexts.evaluation.write.handlers import (
     PutDatasetHandler,
@@ -31,7 +32,16 @@ from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
 from ryorin.kernel.ports import EventStore
 
-__all__ = ["EvaluationProjection", "Ports", "Scoring", "command_handlers", "genome_of", "query_handlers", "split_up"]
+__all__ = [
+    "EvaluationProjection",
+    "Ports",
+    "Scoring",
+    "changes",
+    "command_handlers",
+    "genome_of",
+    "query_handlers",
+    "split_up",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +74,12 @@ def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any,
 def query_handlers(ports: Ports) -> Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]:
     """The read side's dispatch table."""
     handlers = EvaluationQueries(ports.evaluations, ports.contents, ports.results)
+    intents = IntentQueries(ports.subject)
     return {
         queries.ListDatasets: handlers.datasets,
         queries.ListStyles: handlers.styles,
+        queries.ExamineIntent: intents.examine,
+        queries.DiffIntent: intents.diff,
         queries.MeasureStyle: handlers.style,
         queries.GetDataset: handlers.dataset,
         queries.ListItems: handlers.items,

@@ -12,8 +12,10 @@ from ryorin.contexts.evaluation.specs import (
     DatasetItem,
     EvaluationSpec,
     EvaluationSummary,
+    IntentReport,
     ItemResult,
     Language,
+    RequirementChange,
     Split,
     StyleMeasure,
     check_name,
@@ -23,6 +25,7 @@ from ryorin.kernel.messages import Query, Scope
 
 EVALUATION_MODEL = "evaluation.runs"
 MAX_PAGE = 1000
+MAX_PROBES = 50
 READ_MODELS = (EVALUATION_MODEL,)
 
 
@@ -157,6 +160,52 @@ class MeasureStyle(Query[StyleMeasure]):
             check_name("style", self.style)
         if not self.text.strip() or len(self.text) > MAX_TEXT_CHARACTERS:
             raise InvalidInput(f"a text that is measured has 1-{MAX_TEXT_CHARACTERS} characters")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamineIntent(Query[IntentReport]):
+    """Does a prompt's version require what it is meant to, and do answers keep it?
+
+    `probes` are asked with the version (`prompt`, `version`, `model`); `outputs` are answers that are there already.
+    With `judge`, a model judges what rules cannot; without, that is said in the notes.
+    """
+
+    name: ClassVar[str] = "evaluation.examine_intent"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+
+    text: str
+    intent: str
+    outputs: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
+    prompt: str | None = None
+    version: int | None = None
+    model: str | None = None
+    judge: str | None = None
+
+    def validate(self) -> None:
+        if not self.text.strip() or not self.intent.strip():
+            raise InvalidInput("a prompt and its intent are needed to compare them")
+        if len(self.text) + len(self.intent) + sum(map(len, self.outputs)) > MAX_TEXT_CHARACTERS:
+            raise InvalidInput(f"prompt, intent and outputs have at most {MAX_TEXT_CHARACTERS} characters")
+        if len(self.probes) > MAX_PROBES or len(self.outputs) > MAX_PROBES:
+            raise InvalidInput(f"at most {MAX_PROBES} probes and outputs are looked at")
+        if self.probes and self.prompt is None and self.model is None:
+            raise InvalidInput("probes are asked with a prompt or a model")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffIntent(Query[tuple[RequirementChange, ...]]):
+    """Which requirements did an edit lose, gain or change?"""
+
+    name: ClassVar[str] = "evaluation.diff_intent"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+
+    before: str
+    after: str
+
+    def validate(self) -> None:
+        if len(self.before) + len(self.after) > 2 * MAX_TEXT_CHARACTERS:
+            raise InvalidInput(f"each text has at most {MAX_TEXT_CHARACTERS} characters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

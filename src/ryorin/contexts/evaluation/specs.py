@@ -32,6 +32,21 @@ MetricKind = Literal[
     "style",
     "judge",
 ]
+RequirementKind = Literal[
+    "format",
+    "most",
+    "least",
+    "language",
+    "required_term",
+    "forbidden_term",
+    "starts",
+    "ends",
+    "tone",
+    "citations",
+    "unsure",
+    "conduct",
+    "forbidden",
+]
 # `abstained`: nothing can be said, which is neither 0 nor 1
 Outcome = Literal["scored", "abstained", "failed"]
 
@@ -198,6 +213,59 @@ class StyleMeasure:
     abstained: str | None = None
     deviations: Mapping[str, float] = field(default_factory=dict)
     radar: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """Something that a text requires of answers: `wants` says what, in a form that can be compared (`words:50`, `ja`,
+    a term), and `text` is where it stands."""
+
+    kind: RequirementKind
+    wants: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A requirement of the intent or the prompt: stated (in the prompt), missing (in the intent only), or violated.
+
+    `held` of `checked` answers keep it, with a 95 % interval; `evidence` is the answer or the sentence that shows it,
+    `by` what judged (rules or the model). `suggestion` is an edit of the prompt.
+    """
+
+    requirement: Requirement
+    state: Literal["stated", "implied", "missing", "violated"]
+    checked: int = 0
+    held: int = 0
+    low: float | None = None
+    high: float | None = None
+    evidence: str = ""
+    by: str = "rules"
+    suggestion: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentReport:
+    """A prompt against what it is meant to do: `score` is the share of the intent's requirements that are stated, and
+    not violated, with its 95 % interval (None: the intent requires nothing that could be read). `notes` say what was
+    not looked at."""
+
+    findings: tuple[Finding, ...]
+    score: float | None
+    low: float | None
+    high: float | None
+    answers: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequirementChange:
+    """A requirement that an edit lost, gained, or changed into another."""
+
+    change: Literal["lost", "gained", "changed"]
+    before: Requirement | None
+    after: Requirement | None
+    told: str
 
 
 def check_name(kind: str, name: str) -> None:

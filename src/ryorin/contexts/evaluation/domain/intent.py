@@ -1,0 +1,320 @@
+"""What a prompt requires, as far as it can be read without a model: format, length, language, terms, tone, conduct.
+
+Requirements of two texts are the same when they are of one kind and ask for the same; sentences that fit no kind are
+compared by what they say. Japanese and English.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from ryorin.contexts.evaluation.domain.faithfulness import content
+from ryorin.contexts.evaluation.domain.style import language_of
+from ryorin.contexts.evaluation.specs import Requirement, RequirementKind
+
+# two sentences say the same from here on, by what their content has in common
+ALIKE = 0.5
+# or when so much of the one is in the other
+WITHIN = 0.66
+SENTENCE = re.compile(r"(?<=[。！？!?])|(?<=[.;])\s+|\n+(?:\s*(?:[-*・•]|\d+[.)．])\s*)?")
+ITEM = re.compile(r"^\s*(?:[-*・•]|\d+[.)．])\s*")
+QUOTED = r"[\"“「『']([^\"”」』']{1,80})[\"”」』']"
+
+_NUMERALS = "one two three four five six seven eight nine ten"
+NUMBERS: Mapping[str, int] = {
+    **{word: at for at, word in enumerate(_NUMERALS.split(), start=1)},
+    **{sign: at for at, sign in enumerate("一二三四五六七八九十", start=1)},
+    "a": 1,
+    "single": 1,
+}
+UNITS: Mapping[str, str] = {
+    "word": "words",
+    "語": "words",
+    "単語": "words",
+    "sentence": "sentences",
+    "文": "sentences",
+    "character": "characters",
+    "文字": "characters",
+    "字": "characters",
+    "paragraph": "paragraphs",
+    "段落": "paragraphs",
+    "bullet": "bullets",
+    "point": "bullets",
+    "item": "bullets",
+    "項目": "bullets",
+    "点": "bullets",
+    "行": "lines",
+    "line": "lines",
+}
+_NUMBER = r"(?P<number>\d+|one|two|three|four|five|six|seven|eight|nine|ten|a|single|[一二三四五六七八九十])"
+_UNIT_EN = r"(?P<unit>word|sentence|character|paragraph|bullet|point|item|line)s?"
+_UNIT_JA = r"(?P<unit>文字|単語|段落|項目|語|文|字|点|行)"
+MOST = (
+    re.compile(
+        rf"\b(?:at most|no more than|not more than|up to|within|under|fewer than|less than|maximum of|max(?:imum)?\.?|"
+        rf"limit\w* (?:\w+ ){{0,3}}to|not exceed|below)\s+{_NUMBER}\s+(?:\w+ )?{_UNIT_EN}\b",
+        re.I,
+    ),
+    re.compile(
+        rf"\b(?:in|as|with|using|only)\s+(?:exactly |only |just )?{_NUMBER}\s+(?:short |simple |brief )?{_UNIT_EN}\b",
+        re.I,
+    ),
+    re.compile(rf"\b{_NUMBER}[- ](?:\w+ )?{_UNIT_EN}\s+(?:or (?:less|fewer)|maximum|max|at most|limit)\b", re.I),
+    re.compile(rf"{_NUMBER}\s*{_UNIT_JA}(?:以内|まで|以下|未満|で|を超えない)"),
+)
+LEAST = (
+    re.compile(
+        rf"\b(?:at least|no fewer than|no less than|minimum of|(?<!no )(?<!not )more than|over)\s+{_NUMBER}\s+"
+        rf"{_UNIT_EN}\b",
+        re.I,
+    ),
+    re.compile(rf"{_NUMBER}\s*{_UNIT_JA}(?:以上|より多)"),
+)
+LANGUAGES: Mapping[str, str] = {
+    "english": "en",
+    "英語": "en",
+    "japanese": "ja",
+    "日本語": "ja",
+    "french": "fr",
+    "フランス語": "fr",
+    "german": "de",
+    "ドイツ語": "de",
+    "spanish": "es",
+    "スペイン語": "es",
+    "chinese": "zh",
+    "中国語": "zh",
+    "korean": "ko",
+    "韓国語": "ko",
+}
+IN_LANGUAGE = re.compile(
+    r"\b(?:in|use|using|into)\s+(?:\w+ ){0,1}(?P<en>english|japanese|french|german|spanish|chinese|korean)\b|"
+    r"(?P<ja>英語|日本語|フランス語|ドイツ語|スペイン語|中国語|韓国語)(?:で|に|のみ|を使)",
+    re.I,
+)
+FORMATS: Mapping[str, re.Pattern[str]] = {
+    "json": re.compile(r"\bjson\b(?! schema)|JSON", re.I),
+    "bullets": re.compile(r"\bbullet(?:ed|s)?\b(?: points?| list)?|箇条書き", re.I),
+    "table": re.compile(r"\btable\b|表形式|表に|表で", re.I),
+    "markdown": re.compile(r"\bmarkdown\b|マークダウン", re.I),
+    "plain": re.compile(r"\bplain text\b|プレーンテキスト|平文", re.I),
+    "xml": re.compile(r"\bxml\b", re.I),
+    "csv": re.compile(r"\bcsv\b", re.I),
+}
+TONES: Mapping[str, re.Pattern[str]] = {
+    "polite": re.compile(r"\bpolite(?:ly)?\b|\bcourteous\w*\b|敬語|丁寧|です・?ます", re.I),
+    "formal": re.compile(r"\bformal(?:ly)?\b|\bprofessional(?:ly)?\b|フォーマル|改まった|ビジネス文", re.I),
+    "friendly": re.compile(r"\bfriendly\b|\bwarm(?:ly)?\b|\bcheerful\b|親しみ|フレンドリー|気さく", re.I),
+    "plain": re.compile(
+        r"\b(?:simple|plain) (?:language|words|english)\b|やさしい(?:言葉|日本語)|平易|"
+        r"専門用語を(?:避|使わ)|分かりやすい言葉",
+        re.I,
+    ),
+    "neutral": re.compile(r"\bneutral\b|\bimpartial\b|中立|客観", re.I),
+}
+NOT = re.compile(
+    r"\b(?:never|do not|don't|must not|should not|avoid|without|no longer|refrain)\b|"
+    r"(?:し|使わ|含め|言わ|書か|触れ|述べ|勧め|答え|出さ)ない|(?:使わ|含め|触れ)ず|禁止|避け|控え|てはいけ",
+    re.I,
+)
+MUST = re.compile(
+    r"\b(?:always|must|should|make sure|ensure|need to|have to|only|cite|mention|include|ask|explain|use|answer|reply|"
+    r"respond|write|return|give|list|keep|start|begin|end|summari[sz]e|translate|say|refuse|check|add|offer|address|"
+    r"quote|state|provide|suggest|recommend|describe|label|sign)\b|(?:て|で)ください|しなさい|こと[。]?$|必ず|必要|する[。]?$|"
+    r"ます[。]?$|せよ",
+    re.I,
+)
+CITES = re.compile(
+    r"\b(?:cite|citations?|quote the source|name the source|sources? (?:of|for|in)|references?)\b|出典|引用元|出所",
+    re.I,
+)
+UNSURE = re.compile(
+    r"\bif you (?:do not|don't|cannot|can't|are not|aren't)\s+(?:know|sure|find|certain|answer)|"
+    r"\bnot (?:sure|certain)\b|\bunsure\b|\bwhen in doubt\b|"
+    r"(?:分から|わから|不明|見つから|確か)(?:ない|でない|な)(?:場合|とき|時|点)|分からなければ|不明な場合|不明点",
+    re.I,
+)
+STARTS = re.compile(rf"\b(?:start|begin|open)\w*\s+(?:\w+ ){{0,4}}with\s+{QUOTED}|{QUOTED}(?:で|から)(?:始|はじ)", re.I)
+ENDS = re.compile(
+    rf"\b(?:end|close|finish|sign)\w*\s+(?:\w+ ){{0,4}}with\s+{QUOTED}|"
+    rf"(?:最後|末尾|文末)(?:に|は|を)?[^「『]{{0,10}}{QUOTED}",
+    re.I,
+)
+TERM = re.compile(QUOTED)
+
+
+def requirements(text: str) -> list[Requirement]:
+    """What a text requires, each once, in its order."""
+    found: dict[tuple[str, str], Requirement] = {}
+    for sentence in sentences(text):
+        for requirement in _of(sentence):
+            found.setdefault((requirement.kind, requirement.wants), requirement)
+    return list(found.values())
+
+
+def sentences(text: str) -> list[str]:
+    """Sentences and items of lists."""
+    return [ITEM.sub("", one).strip() for one in SENTENCE.split(text) if one and ITEM.sub("", one).strip()]
+
+
+def counterpart(wanted: Requirement, among: Sequence[Requirement]) -> Requirement | None:
+    """The requirement that asks for the same; of what fits no kind, the one that says most nearly the same."""
+    same = next((one for one in among if (one.kind, one.wants) == (wanted.kind, wanted.wants)), None)
+    if same is not None or wanted.kind not in ("conduct", "forbidden"):
+        return same
+    negative = wanted.kind == "forbidden"
+    alike = [
+        (max(likeness(wanted.text, one.text) / ALIKE, contained(wanted.text, one.text) / WITHIN), one)
+        for one in among
+        # a sentence that also asks for a format or a length may ask for this besides
+        if bool(NOT.search(one.text)) == negative
+    ]
+    best = max(alike, key=lambda pair: pair[0], default=(0.0, None))
+    return best[1] if best[0] >= 1 else None
+
+
+def replacement(wanted: Requirement, among: Sequence[Requirement]) -> Requirement | None:
+    """A requirement of the same sort that asks for something else: a limit of the same unit, another language."""
+    if wanted.kind in ("most", "least"):
+        unit = wanted.wants.partition(":")[0]
+        return next((one for one in among if one.kind == wanted.kind and one.wants.startswith(f"{unit}:")), None)
+    if wanted.kind in ("language", "starts", "ends"):
+        return next((one for one in among if one.kind == wanted.kind), None)
+    return None
+
+
+def likeness(first: str, second: str) -> float:
+    """How much of what two sentences say is the same (Dice)."""
+    one, other = set(map(_stem, content(first))), set(map(_stem, content(second)))
+    return 2 * len(one & other) / (len(one) + len(other)) if one and other else 0.0
+
+
+def contained(first: str, second: str) -> float:
+    """How much of what a sentence says another says too."""
+    one, other = set(map(_stem, content(first))), set(map(_stem, content(second)))
+    return len(one & other) / len(one) if one else 0.0
+
+
+def fulfilled(wanted: Requirement, answer: str) -> bool | None:
+    """Whether an answer does what is required; None: that cannot be told without a model."""
+    check = _CHECKS.get(wanted.kind)
+    return None if check is None else check(wanted.wants, answer)
+
+
+def _of(sentence: str) -> Iterator[Requirement]:
+    text = unicodedata.normalize("NFKC", sentence)
+    negative = bool(NOT.search(text))
+    known = [*_lengths(text), *_terms(text, negative)]
+    if not negative:
+        known += [("format", name) for name, one in FORMATS.items() if one.search(text) and MUST.search(text)]
+    known += [("tone", name) for name, one in TONES.items() if one.search(text) and (not negative or name == "plain")]
+    spoken = IN_LANGUAGE.search(text)
+    if spoken and not negative:
+        known.append(("language", LANGUAGES[(spoken["en"] or spoken["ja"]).lower()]))
+    if CITES.search(text) and not negative:
+        known.append(("citations", "sources"))
+    if UNSURE.search(text):
+        known.append(("unsure", "says so"))
+    for kind, wants in known:
+        yield Requirement(kind, wants, sentence)
+    if not known and negative:
+        yield Requirement("forbidden", _key(text), sentence)
+    elif not known and MUST.search(text):
+        yield Requirement("conduct", _key(text), sentence)
+
+
+def _lengths(text: str) -> Iterator[tuple[RequirementKind, str]]:
+    sorts: tuple[tuple[RequirementKind, Sequence[re.Pattern[str]]], ...] = (("least", LEAST), ("most", MOST))
+    for kind, patterns in sorts:
+        for pattern in patterns:
+            found = pattern.search(text)
+            if found is None:
+                continue
+            number = NUMBERS.get(found["number"].lower()) or int(found["number"]) if found["number"] else 0
+            yield kind, f"{UNITS[found['unit'].lower()]}:{number}"
+            break
+
+
+def _terms(text: str, negative: bool) -> Iterator[tuple[RequirementKind, str]]:
+    for kind, pattern in (("starts", STARTS), ("ends", ENDS)):
+        found = pattern.search(text)
+        if found:
+            term = next((value for value in found.groups() if value), "")
+            yield ("starts" if kind == "starts" else "ends"), term
+            return
+    for found in TERM.finditer(text):
+        yield ("forbidden_term" if negative else "required_term"), found[1].strip()
+
+
+def _key(text: str) -> str:
+    return " ".join(sorted(set(map(_stem, content(text)))))
+
+
+def _stem(word: str) -> str:
+    """Without the endings of English that change nothing here."""
+    return re.sub(r"(?:ing|ies|es|ed|s)$", "", word) if word.isascii() and len(word) > 4 else word  # noqa: PLR2004
+
+
+def _counted(unit: str, answer: str) -> int:
+    text = answer.strip()
+    counts: Mapping[str, Callable[[], int]] = {
+        "words": lambda: len(text.split()),
+        "characters": lambda: len("".join(text.split())),
+        "sentences": lambda: len([one for one in re.split(r"[。！？!?]+|\.(?:\s|$)", text) if one.strip()]),
+        "paragraphs": lambda: len([one for one in re.split(r"\n\s*\n", text) if one.strip()]),
+        "bullets": lambda: len(re.findall(r"^\s*(?:[-*・•]|\d+[.)．])", text, re.M)),
+        "lines": lambda: len([one for one in text.splitlines() if one.strip()]),
+    }
+    return counts[unit]()
+
+
+def _within(wants: str, answer: str) -> bool:
+    unit, _, number = wants.partition(":")
+    return _counted(unit, answer) <= int(number)
+
+
+def _enough(wants: str, answer: str) -> bool:
+    unit, _, number = wants.partition(":")
+    return _counted(unit, answer) >= int(number)
+
+
+def _formed(wants: str, answer: str) -> bool:
+    if wants == "json":
+        bare = re.sub(r"\A\s*```(?:json)?\s*\n|\n?\s*```\s*\Z", "", answer)
+        try:
+            json.loads(bare)
+        except ValueError:
+            return False
+        return True
+    shapes = {
+        "bullets": r"^\s*[-*・•]\s?\S",
+        "table": r"^\s*\|.*\|",
+        "markdown": r"^#|\*\*|^\s*[-*] |`|\[.+\]\(",
+        "xml": r"<(\w+)[^>]*>.*</\1>",
+        "csv": r"^[^,\n]+(?:,[^,\n]*)+$",
+    }
+    if wants == "plain":
+        return re.search(shapes["markdown"], answer, re.M) is None
+    return re.search(shapes[wants], answer, re.M | re.S) is not None
+
+
+def _spoken(wants: str, answer: str) -> bool | None:
+    return language_of(answer) == wants if wants in ("ja", "en") else None
+
+
+def _has(wants: str, answer: str) -> bool:
+    return unicodedata.normalize("NFKC", wants).casefold() in unicodedata.normalize("NFKC", answer).casefold()
+
+
+_CHECKS: Mapping[str, Callable[[str, str], bool | None]] = {
+    "most": _within,
+    "least": _enough,
+    "format": _formed,
+    "language": _spoken,
+    "required_term": _has,
+    "forbidden_term": lambda wants, answer: not _has(wants, answer),
+    "starts": lambda wants, answer: answer.strip().casefold().startswith(wants.casefold()),
+    "ends": lambda wants, answer: answer.strip().rstrip("。.").casefold().endswith(wants.rstrip("。.").casefold()),
+}
