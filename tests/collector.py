@@ -29,6 +29,7 @@ class Collected:
     attributes: dict[str, Any]
     failed: bool
     links: tuple[str, ...]
+    events: tuple[tuple[str, dict[str, Any]], ...] = ()
 
 
 @dataclass
@@ -98,6 +99,7 @@ def _spans(request: ExportTraceServiceRequest) -> list[Collected]:
             {one.key: _value(one.value) for one in span.attributes},
             span.status.code == span.status.STATUS_CODE_ERROR,
             tuple(link.trace_id.hex() for link in span.links),
+            tuple((one.name, {said.key: _value(said.value) for said in one.attributes}) for one in span.events),
         )
         for resource in request.resource_spans
         for scope in resource.scope_spans

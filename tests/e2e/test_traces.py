@@ -17,6 +17,7 @@ from opentelemetry.semconv.attributes import (
 
 from benchmarks.server import ServerProcess
 from tests.collector import Collected, Collector, collecting
+from tests.integration.test_gateway import completes
 from tests.upstream import Upstream, event, says, serving
 
 SERVER, CLIENT, PRODUCER, CONSUMER = 2, 3, 4, 5
@@ -76,15 +77,16 @@ def put(client: httpx.Client, name: str, **headers: str) -> httpx.Response:
 def test_a_document_is_followed_from_the_request_to_the_index(client: httpx.Client, collector: Collector) -> None:
     put(client, "office.md", traceparent=TRACEPARENT)
     trace = TRACEPARENT.split("-")[1]
+    asked = "PUT /api/v1/collections/{collection}/documents/{document:path}"
 
     def whole() -> dict[str, Collected]:
         found = {one.name: one for one in collector.spans if one.trace == trace and "apply" not in one.name}
         applied = [one for one in collector.named("projection.apply") if one.trace == trace]
         found |= {str(one.attributes["ryorin.projection"]): one for one in applied}
-        return found if {"command.run", "knowledge.search", "knowledge.documents"} <= found.keys() else {}
+        return found if {asked, "command.run", "knowledge.search", "knowledge.documents"} <= found.keys() else {}
 
     spans = collector.wait(whole)
-    request = spans["PUT /api/v1/collections/{collection}/documents/{document:path}"]
+    request = spans[asked]
     assert (request.kind, request.parent) == (SERVER, TRACEPARENT.split("-")[2])
     assert request.attributes["http.response.status_code"] == 200
     sent, run = spans["command.send"], spans["command.run"]
@@ -129,6 +131,33 @@ def test_a_call_of_a_model_is_told_by_the_conventions(
     assert call.attributes["gen_ai.response.finish_reasons"] == ["stop"]
     assert call.attributes["langfuse.observation.prompt.name"] == "terse"
     assert call.attributes["langfuse.observation.prompt.version"] == 1
+
+
+def test_scores_are_told_by_the_conventions(client: httpx.Client, collector: Collector, upstream: Upstream) -> None:
+    upstream.replies = [completes("At nine.")]
+    items = [{"id": "1", "input": "When does it open?", "expected": "nine"}, {"id": "2", "input": "Where?"}]
+    client.put("/api/v1/datasets/traced", json={"items": items}).raise_for_status()
+    body = {"name": "traced", "dataset": "traced", "model": "mock", "metrics": [{"kind": "contains"}]}
+    ended = client.post("/api/v1/evaluations", json=body, headers={"prefer": "wait=30"}).raise_for_status().json()
+    assert ended["state"] == "succeeded", ended
+
+    def both() -> list[Collected]:
+        found = collector.named("evaluation.item")
+        return found if len(found) == len(items) else []
+
+    spans = collector.wait(both)
+    told = {one.attributes["ryorin.evaluation.item"]: one.events for one in spans}
+    name = {"gen_ai.evaluation.name": "contains"}
+    assert told["1"] == (
+        (
+            "gen_ai.evaluation.result",
+            {**name, "gen_ai.evaluation.score.label": "scored", "gen_ai.evaluation.score.value": 1.0},
+        ),
+    )
+    assert told["2"] == (("gen_ai.evaluation.result", {**name, "gen_ai.evaluation.score.label": "abstained"}),)
+    assert {one for events in told.values() for _, said in events for one in said} <= CONVENTIONS
+    # the call that was measured is in the same trace
+    assert {one.trace for one in spans} <= {one.trace for one in collector.named("chat mock-1")}
 
 
 def test_failures_say_what_failed_and_nothing_that_somebody_wrote(client: httpx.Client, collector: Collector) -> None:

@@ -197,6 +197,10 @@ class Span(Protocol):
         """What it is called, now that this is known."""
         ...
 
+    def event(self, name: str, attributes: Attributes) -> None:
+        """Something happened within it."""
+        ...
+
     def failed(self, code: str) -> None:
         """It did not do what it was for."""
         ...

@@ -26,6 +26,10 @@ class MemorySpan:
         """Note its name."""
         self.called = name
 
+    def event(self, name: str, attributes: Attributes) -> None:
+        """Note it as an attribute."""
+        self.attributes[name] = dict(attributes)
+
     def failed(self, code: str) -> None:
         """Note why."""
         self.code = code

@@ -136,6 +136,10 @@ class OpenTelemetrySpan:
         """What it is called, now that this is known."""
         self._span.update_name(name)
 
+    def event(self, name: str, attributes: Attributes) -> None:
+        """Something happened within it."""
+        self._span.add_event(name, attributes)
+
     def failed(self, code: str) -> None:
         """It did not do what it was for; the first reason counts."""
         if self.code is None:
@@ -181,6 +185,9 @@ class _Nowhere:
         """Nobody sees it."""
 
     def name(self, name: str) -> None:
+        """Nobody sees it."""
+
+    def event(self, name: str, attributes: Attributes) -> None:
         """Nobody sees it."""
 
     def failed(self, code: str) -> None:

@@ -73,5 +73,6 @@ def build_evaluation(base: Foundation, bus: Callable[[], QueryBus], default_mode
         EvaluatedAnswers(bus, default_model),
         PassageVectors(embed),
         JsonSchemas(),
+        base.telemetry,
     )
     return Evaluating(ports, keep_items, Promotion(bus))

@@ -30,7 +30,7 @@ from ryorin.contexts.evaluation.write.run_evaluation import RunEvaluationHandler
 from ryorin.contexts.evaluation.write.scoring import Scoring
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
-from ryorin.kernel.ports import EventStore
+from ryorin.kernel.ports import EventStore, Telemetry
 
 __all__ = [
     "EvaluationProjection",
@@ -55,6 +55,7 @@ class Ports:
     subject: Subject
     vectors: TextVectors
     schemas: SchemaCheck
+    telemetry: Telemetry
 
 
 def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any, Any]]:
@@ -66,7 +67,7 @@ def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any,
         commands.PutStyle: PutStyleHandler(),
         commands.RemoveStyle: RemoveStyleHandler(),
         commands.RunEvaluation: RunEvaluationHandler(
-            ports.events, ports.evaluations, ports.contents, ports.results, ports.subject, scoring
+            ports.events, ports.evaluations, ports.contents, ports.results, ports.subject, scoring, ports.telemetry
         ),
     }
 

@@ -15,7 +15,7 @@ from ryorin.contexts.evaluation.specs import Answered, DatasetItem, EvaluationSu
 from ryorin.contexts.evaluation.write.scoring import Scoring
 from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.handlers import CommandHandler, Run
-from ryorin.kernel.ports import EventStore, UnitOfWork
+from ryorin.kernel.ports import EventStore, Span, Telemetry, UnitOfWork
 from ryorin.kernel.together import together
 
 # a provider that fails for a moment is asked again; one that fails for longer ends the attempt, which goes on later
@@ -43,7 +43,9 @@ class RunEvaluationHandler(CommandHandler[RunEvaluation, EvaluationSummary]):
         results: ItemResults,
         subject: Subject,
         scoring: Scoring,
+        telemetry: Telemetry,
     ) -> None:
+        self._telemetry = telemetry
         self._events = events
         self._evaluations = evaluations
         self._contents = contents
@@ -83,7 +85,10 @@ class RunEvaluationHandler(CommandHandler[RunEvaluation, EvaluationSummary]):
     async def _some(self, command: RunEvaluation, run: Run, work: _Work) -> None:
         while work.waiting:
             item = work.waiting.pop()
-            result = await self._result(command, run, item)
+            described = {"ryorin.evaluation": command.evaluation, "ryorin.evaluation.item": item.id}
+            with self._telemetry.span("evaluation.item", described) as span:
+                result = await self._result(command, run, item)
+                _tell(span, result)
             await self._results.save(run.actor.org_id, command.evaluation, result)
             work.done += 1
             run.report("evaluating", work.done, work.total)
@@ -122,3 +127,14 @@ class RunEvaluationHandler(CommandHandler[RunEvaluation, EvaluationSummary]):
         evaluation = await work.load(Evaluation(run.actor.org_id, command.evaluation))
         evaluation.fail(command.spec, error.code, error.detail, command.note, run.actor.principal_id)
         await work.save(evaluation)
+
+
+def _tell(span: Span, result: ItemResult) -> None:
+    """Each score as OpenTelemetry's event for it (semantic conventions for generative AI): no text of an answer."""
+    if result.error is not None:
+        span.failed(result.error)
+    for name, score in result.scores.items():
+        told: dict[str, str | float] = {"gen_ai.evaluation.name": name, "gen_ai.evaluation.score.label": score.outcome}
+        if score.value is not None:
+            told["gen_ai.evaluation.score.value"] = score.value
+        span.event("gen_ai.evaluation.result", told)
