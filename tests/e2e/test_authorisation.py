@@ -91,6 +91,7 @@ RULES: dict[str, int] = {
     "POST /api/v1/prompts/{prompt}/render": VIEWER,
     "POST /api/v1/prompts/{prompt}/run": VIEWER,
     "GET /api/v1/prompts/{prompt}/diff": VIEWER,
+    "GET /api/v1/prompts/{prompt}/similar": VIEWER,
     "PATCH /api/v1/prompts/{prompt}": EDITOR,
     "PUT /api/v1/prompts/{prompt}/readers": EDITOR,
     "PUT /api/v1/prompts/{prompt}/labels/{label}/protection": ADMIN,

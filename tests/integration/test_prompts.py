@@ -39,6 +39,7 @@ from ryorin.contexts.prompts.queries import (
     ListPromptVersions,
     RenderPrompt,
     ResolvePrompt,
+    SimilarPrompts,
 )
 from ryorin.contexts.prompts.versions import PromptMessage, PromptParameters, PromptReference, PromptVariable
 from ryorin.contexts.routing.commands import PutExpert
@@ -333,3 +334,19 @@ async def test_prompts_are_found_by_folder_tag_and_label_and_compared(app: App) 
     )
     assert [line for line in diff.text if line[0] in "+-" and line[:3] not in ("+++", "---")] == ["-Two.", "+Three."]
     assert [(one.what, one.before, one.after) for one in diff.changed] == [("temperature", 0.5, None)]
+
+
+async def test_prompts_that_say_nearly_the_same_are_found(app: App) -> None:
+    demand = await send(
+        app,
+        text("hours", "You tell visitors when the library opens and closes."),
+        text("opening", "Tell guests the opening hours of the library."),
+        text("poem", "海についての短い詩を書いてください。"),
+    )
+    found = await app.services.queries.ask(SimilarPrompts(reference=PromptReference("hours", "latest")), ADMIN, demand)
+    assert [one.name for one in found] == ["opening", "poem"]
+    assert found[0].likeness > 0.5 > found[1].likeness
+    demand = await send(app, SharePrompt(prompt="opening", readers=("user:ann",)))
+    reader = Actor(ADMIN.org_id, "key:r", frozenset({Scope.ANSWERS_READ}))
+    query = SimilarPrompts(reference=PromptReference("hours", "latest"))
+    assert [one.name for one in await app.services.queries.ask(query, reader, demand)] == ["poem"]

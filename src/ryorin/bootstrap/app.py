@@ -47,7 +47,7 @@ from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
 from ryorin.bootstrap.wiring.identity import authenticator
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
-from ryorin.bootstrap.wiring.prompts import remembered_prompts
+from ryorin.bootstrap.wiring.prompts import prompt_handlers
 from ryorin.bootstrap.wiring.queues import work_queue
 from ryorin.bootstrap.wiring.redis import shared_answers, shared_breakers
 from ryorin.bootstrap.wiring.retrieval import rerank_stage, retrieval_handlers
@@ -234,7 +234,11 @@ async def _assemble(
         default_model=settings.default_model,
     )
     feeder = knowledge.VectorFeeder(
-        PostgresVectorIndexes(base.pool, engine.model_id), stores, ports.embedders, ports.chunks, base.telemetry
+        PostgresVectorIndexes(base.pool, spaces[DEFAULT_EMBEDDING].model_id),
+        stores,
+        ports.embedders,
+        ports.chunks,
+        base.telemetry,
     )
     return App(settings, services, base, projections, engine, keys, feeder, ledgers, gateway, routing, remains)
 
@@ -357,7 +361,7 @@ def _query_bus(
         **gateway.queries(),
         **files.query_handlers(PostgresFiles(base.pool)),
         **routing_context.query_handlers(routing.ports),
-        **prompts.query_handlers(remembered_prompts(base), JinjaTemplates()),
+        **prompt_handlers(base, lambda: buses[0], embed),
         **remembering.query_handlers(),
         **evaluating.query_handlers(),
         **retrieval,

@@ -22,6 +22,7 @@ from ryorin.kernel.messages import Query, Scope
 
 PROMPTS_MODEL = "prompts.prompts"
 MAX_VALUE_CHARACTERS = 100_000
+MAX_SIMILAR = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,32 @@ class ListVersionsOf(Query[Mapping[str, tuple[VersionView, ...]]]):
     read_models: ClassVar[tuple[str, ...]] = (PROMPTS_MODEL,)
 
     prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarPrompt:
+    """A prompt by its newest version, and how like another's it is (-1 to 1)."""
+
+    name: str
+    version: int
+    likeness: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarPrompts(Query[tuple[SimilarPrompt, ...]]):
+    """Which prompts say nearly what this one says? Most alike first. Raises PromptNotFound."""
+
+    name: ClassVar[str] = "prompts.similar"
+    scope: ClassVar[Scope] = Scope.ANSWERS_READ
+    read_models: ClassVar[tuple[str, ...]] = (PROMPTS_MODEL,)
+
+    reference: PromptReference
+    top_k: int = 10
+
+    def validate(self) -> None:
+        self.reference.validate()
+        if not 1 <= self.top_k <= MAX_SIMILAR:
+            raise InvalidInput(f"top_k is {self.top_k}; it must be 1-{MAX_SIMILAR}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from ryorin.contexts.prompts.queries import (
     ListPrompts,
     ListPromptVersions,
     RenderPrompt,
+    SimilarPrompts,
 )
 from ryorin.contexts.prompts.versions import LabelGate, PromptMessage, PromptParameters, PromptReference, PromptVariable
 from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
@@ -356,6 +357,19 @@ async def remove_prompt(
 ) -> Written:
     """Take a prompt away with all its versions."""
     return Written(**await caller.send_and_settle(RemovePrompt(prompt=prompt, protected=protected), SETTLED, key))
+
+
+@router.get("/{prompt}/similar")
+async def similar_prompts(
+    prompt: PromptName,
+    caller: CallerNeeded,
+    demand: DemandNeeded,
+    label: WhichLabel = "latest",
+    top_k: Annotated[int, Query(ge=1, le=100)] = 10,
+) -> Any:
+    """Prompts that say nearly the same in their newest versions, most alike first."""
+    query = SimilarPrompts(reference=PromptReference(prompt, label), top_k=top_k)
+    return {"prompts": to_json(await caller.ask(query, demand))}
 
 
 @router.post("/{prompt}/render")
