@@ -6,12 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryorin.adapters.schemas.json_schema import JsonSchemas
+from ryorin.adapters.schemas.json_schema import TextShapes
 from ryorin.contexts.evaluation.domain.comparison import compared, summary
 from ryorin.contexts.evaluation.domain.datasets import counted, split_up
 from ryorin.contexts.evaluation.domain.metrics import measured
 from ryorin.contexts.evaluation.domain.overlap import chrf, normalised, rouge_l, token_f1, units
-from ryorin.contexts.evaluation.specs import Answered, DatasetItem, ItemResult, Metric, MetricKind, Score
+from ryorin.contexts.evaluation.specs import (
+    Answered,
+    DatasetItem,
+    ItemResult,
+    Metric,
+    MetricKind,
+    Score,
+    check_metrics,
+)
 from ryorin.kernel.errors import InvalidInput
 
 
@@ -47,8 +55,6 @@ def test_what_nobody_expected_is_not_judged() -> None:
     assert score is not None and (score.outcome, score.value) == ("abstained", None)
     no_number = measured(Metric("numeric"), DatasetItem("1", "?", expected="none"), "3")
     assert no_number is not None and no_number.outcome == "abstained"
-    found = measured(Metric("regex", r"^\d{3}-\d{4}$"), item, "100-0001")
-    assert found is not None and found.value == 1.0
     assert measured(Metric("judge"), item, "x") is None
 
 
@@ -63,7 +69,7 @@ def test_overlaps_are_between_0_and_1(first: str, second: str) -> None:
 
 def test_json_schemas() -> None:
     schema = '{"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}'
-    check = JsonSchemas()
+    check = TextShapes()
 
     assert check.faults(schema, '{"name": "花子"}') == []
     assert check.faults(schema, '```json\n{"name": "花子"}\n```') == []
@@ -74,6 +80,29 @@ def test_json_schemas() -> None:
             check.faults(wrong, "{}")
     with pytest.raises(InvalidInput, match="refers"):
         check.faults('{"$ref": "http://127.0.0.1:1/schema.json"}', "{}")
+
+
+def test_patterns_end() -> None:
+    assert TextShapes().matches(r"^\d{3}-\d{4}$", "100-0001")
+    assert not TextShapes().matches("花+", "hana")
+    with pytest.raises(InvalidInput, match="cannot be searched for"):
+        TextShapes().matches("(a|aa)+$", "a" * 5000 + "b")
+
+
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        (Metric("numeric", "much"), "tolerance 'much'"),
+        (Metric("numeric", "-1"), "0 or more"),
+        (Metric("regex", "("), "cannot be read"),
+        (Metric("regex"), "needs `option`"),
+        (Metric("exact", threshold=2.0), "must be 0-1"),
+    ],
+)
+def test_metrics_that_can_measure_nothing(metric: Metric, told: str) -> None:
+    check_metrics((Metric("contains"), Metric("numeric", "0.5")))
+    with pytest.raises(InvalidInput, match=told):
+        check_metrics((metric,))
 
 
 def items(count: int, **more: str) -> list[DatasetItem]:

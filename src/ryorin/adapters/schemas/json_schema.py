@@ -1,4 +1,5 @@
-"""JSON Schema (draft 2020-12) by the jsonschema library; nothing is fetched for a `$ref`."""
+"""JSON Schema (draft 2020-12) by the jsonschema library, where nothing is fetched for a `$ref`, and patterns by the
+regex library, which ends one that takes too long."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 import jsonschema
+import regex
 from jsonschema.protocols import Validator
 from referencing.exceptions import Unresolvable
 
@@ -15,10 +17,19 @@ from ryorin.kernel.errors import InvalidInput
 # models like to wrap what they were asked for
 FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.S)
 MAX_FAULTS = 5
+SECONDS = 1.0
 
 
-class JsonSchemas:
-    """The `SchemaCheck` port."""
+class TextShapes:
+    """The `Shapes` port."""
+
+    def matches(self, pattern: str, text: str) -> bool:
+        """Whether a pattern is found; raises InvalidInput for one that takes too long."""
+        try:
+            # other threads go on while it searches: the standard library would hold them all up
+            return regex.search(pattern, text, timeout=SECONDS, concurrent=True) is not None
+        except (regex.error, TimeoutError) as error:
+            raise InvalidInput(f"the pattern {pattern[:60]!r} cannot be searched for: {error}") from error
 
     def faults(self, schema: str, text: str) -> Sequence[str]:
         """What does not fit; raises InvalidInput for a schema that is none."""

@@ -14,7 +14,7 @@ from ryorin.adapters.postgres.evaluation import (
     PostgresEvaluations,
     PostgresItemResults,
 )
-from ryorin.adapters.schemas.json_schema import JsonSchemas
+from ryorin.adapters.schemas.json_schema import TextShapes
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.contexts.evaluation import module as evaluation
 from ryorin.contexts.evaluation.specs import DatasetItem
@@ -72,7 +72,7 @@ def build_evaluation(base: Foundation, bus: Callable[[], QueryBus], default_mode
         PostgresItemResults(base.pool),
         EvaluatedAnswers(bus, default_model),
         PassageVectors(embed),
-        JsonSchemas(),
+        TextShapes(),
         base.telemetry,
     )
     return Evaluating(ports, keep_items, Promotion(bus))

@@ -13,7 +13,7 @@ from ryorin.contexts.evaluation.ports import (
     DatasetContents,
     Evaluations,
     ItemResults,
-    SchemaCheck,
+    Shapes,
     Subject,
     TextVectors,
 )
@@ -54,13 +54,13 @@ class Ports:
     results: ItemResults
     subject: Subject
     vectors: TextVectors
-    schemas: SchemaCheck
+    shapes: Shapes
     telemetry: Telemetry
 
 
 def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any, Any]]:
     """The write side's dispatch table."""
-    scoring = Scoring(ports.subject, ports.vectors, ports.schemas, ports.evaluations)
+    scoring = Scoring(ports.subject, ports.vectors, ports.shapes, ports.evaluations)
     return {
         commands.PutDataset: PutDatasetHandler(ports.contents),
         commands.RemoveDataset: RemoveDatasetHandler(),

@@ -35,8 +35,12 @@ class TextVectors(Protocol):
         ...
 
 
-class SchemaCheck(Protocol):
-    """JSON schemas."""
+class Shapes(Protocol):
+    """JSON schemas and regular expressions of users."""
+
+    def matches(self, pattern: str, text: str) -> bool:
+        """Whether a pattern is found in a text. Raises InvalidInput for one that takes too long."""
+        ...
 
     def faults(self, schema: str, text: str) -> Sequence[str]:
         """What in a text does not fit; none: it fits. Raises InvalidInput for a schema that is none."""

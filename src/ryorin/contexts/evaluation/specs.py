@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -288,6 +289,17 @@ def check_metrics(metrics: tuple[Metric, ...]) -> None:
             raise InvalidInput(f"the threshold of {metric.kind} is {metric.threshold:g}; it must be 0-1")
         if metric.kind == "regex":
             _check_pattern(metric.option)
+        if metric.kind == "numeric" and metric.option:
+            _check_tolerance(metric.option)
+
+
+def _check_tolerance(text: str) -> None:
+    try:
+        fits = 0 <= float(text) < math.inf
+    except ValueError:
+        fits = False
+    if not fits:
+        raise InvalidInput(f"the tolerance {text[:40]!r} must be a number, 0 or more")
 
 
 def _check_pattern(pattern: str) -> None:

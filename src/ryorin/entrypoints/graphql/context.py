@@ -24,16 +24,26 @@ SETTLE_SECONDS = 10.0
 
 
 class Context(BaseContext):
-    """One request, or one WebSocket: its credential is looked at again for each operation."""
+    """One request, whose `actor` is known, or one WebSocket, on which each operation asks anew who is there.
 
-    def __init__(self, services: Services, credential: str | None, demand: Consistency) -> None:
+    Loaders ask together and remember nothing: a WebSocket is open for longer than what they found is true.
+    """
+
+    def __init__(
+        self, services: Services, credential: str | None, demand: Consistency, actor: Actor | None = None
+    ) -> None:
         super().__init__()
         self.services = services
         self.demand = demand
         self._credential = credential
-        self._actor: Actor | None = None
-        self.versions: DataLoader[str, Sequence[VersionView]] = DataLoader(self._versions)
-        self.evaluations: DataLoader[str, Sequence[EvaluationView]] = DataLoader(self._evaluations)
+        self._of_request = actor
+        self._actor = actor
+        self.versions: DataLoader[str, Sequence[VersionView]] = DataLoader(self._versions, cache=False)
+        self.evaluations: DataLoader[str, Sequence[EvaluationView]] = DataLoader(self._evaluations, cache=False)
+
+    def begin(self) -> None:
+        """Another operation begins."""
+        self._actor = self._of_request
 
     async def actor(self, again: bool = False) -> Actor:
         """Who asks; raises GraphQLError with the code `unauthenticated`. `again`: as of now."""

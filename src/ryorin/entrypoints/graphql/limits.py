@@ -32,8 +32,9 @@ class CostLimit(SchemaExtension):
     """A field costs 1, a page as many times what is in it as it has places; introspection is free."""
 
     def on_operation(self) -> Iterator[None]:
-        """Has the document weighed with the variables that came with it."""
+        """Has the document weighed with the variables that came with it, and who is there looked at anew."""
         context = self.execution_context
+        context.context.begin()
 
         class Weighed(ASTValidationRule):
             def enter_document(self, node: DocumentNode, *_: Any) -> None:

@@ -46,10 +46,10 @@ class Endpoint(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """A new one for each operation over HTTP, one for all of a WebSocket."""
-        context = _context(self._services, request)
-        if isinstance(request, Request):
-            await self._services.authenticate(_credential(request))
-        return context
+        credential, token = _credential(request), request.headers.get("x-ryorin-consistency")
+        demand = Consistency(LogPosition.parse(token) if token else None, WAIT_SECONDS)
+        actor = await self._services.authenticate(credential) if isinstance(request, Request) else None
+        return Context(self._services, credential, demand, actor)
 
     def decode_json(self, data: str | bytes) -> object:
         """A body or a message as JSON; raises JSONDecodeError also for what is no operation: the library would fail."""
@@ -86,12 +86,6 @@ def routes(services: Services) -> list[BaseRoute]:
     """The routes of GraphQL."""
     endpoint = Endpoint(services)
     return [Route("/graphql", endpoint, methods=["POST"]), WebSocketRoute("/graphql", endpoint)]
-
-
-def _context(services: Services, connection: HTTPConnection) -> Context:
-    token = connection.headers.get("x-ryorin-consistency")
-    demand = Consistency(LogPosition.parse(token) if token else None, WAIT_SECONDS)
-    return Context(services, _credential(connection), demand)
 
 
 def _credential(connection: HTTPConnection) -> str | None:

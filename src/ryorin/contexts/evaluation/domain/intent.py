@@ -19,6 +19,8 @@ from ryorin.contexts.evaluation.specs import Requirement, RequirementKind
 ALIKE = 0.5
 # or when so much of the one is in the other
 WITHIN = 0.66
+# of an answer is looked at for the signs of a format
+MAX_SEEN = 5_000
 SENTENCE = re.compile(r"(?<=[。！？!?])|(?<=[.;])\s+|\n+(?:\s*(?:[-*・•]|\d+[.)．])\s*)?")
 ITEM = re.compile(r"^\s*(?:[-*・•]|\d+[.)．])\s*")
 QUOTED = r"[\"“「『']([^\"”」』']{1,80})[\"”」』']"
@@ -296,8 +298,8 @@ def _formed(wants: str, answer: str) -> bool:
         "csv": r"^[^,\n]+(?:,[^,\n]*)+$",
     }
     if wants == "plain":
-        return re.search(shapes["markdown"], answer, re.M) is None
-    return re.search(shapes[wants], answer, re.M | re.S) is not None
+        return re.search(shapes["markdown"], answer[:MAX_SEEN], re.M) is None
+    return re.search(shapes[wants], answer[:MAX_SEEN], re.M | re.S) is not None
 
 
 def _spoken(wants: str, answer: str) -> bool | None:

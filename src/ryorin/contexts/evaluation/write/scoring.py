@@ -14,7 +14,7 @@ from ryorin.contexts.evaluation.domain.faithfulness import Ground, abstains, sen
 from ryorin.contexts.evaluation.domain.genome import measured as style_of
 from ryorin.contexts.evaluation.domain.metrics import abstained, measured, scored
 from ryorin.contexts.evaluation.errors import StyleNotFound
-from ryorin.contexts.evaluation.ports import Evaluations, SchemaCheck, Subject, TextVectors
+from ryorin.contexts.evaluation.ports import Evaluations, Shapes, Subject, TextVectors
 from ryorin.contexts.evaluation.specs import Answered, DatasetItem, Metric, MetricKind, Score
 from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.messages import Actor
@@ -40,14 +40,15 @@ Scorer = Callable[[Metric, DatasetItem, Answered, Actor], Awaitable[Score]]
 class Scoring:
     """Every metric behind one call."""
 
-    def __init__(self, subject: Subject, vectors: TextVectors, schemas: SchemaCheck, evaluations: Evaluations) -> None:
+    def __init__(self, subject: Subject, vectors: TextVectors, shapes: Shapes, evaluations: Evaluations) -> None:
         self._evaluations = evaluations
         self._subject = subject
         self._vectors = vectors
-        self._schemas = schemas
+        self._shapes = shapes
         self._scorers: Mapping[MetricKind, Scorer] = {
             "similarity": self._similar,
             "json_schema": self._fitting,
+            "regex": self._matching,
             "judge": self._judged,
             "hallucination": self._doubted,
             "style": self._styled,
@@ -60,7 +61,6 @@ class Scoring:
             scorer = self._scorers.get(metric.kind)
             if scorer is not None:
                 return await scorer(metric, item, answered, actor)
-            # a regular expression of a user may be slow
             found = await asyncio.to_thread(measured, metric, item, answered.text)
         except Unavailable:
             raise
@@ -77,7 +77,7 @@ class Scoring:
         return scored(max(0.0, min(1.0, float(first @ second))))
 
     async def _fitting(self, metric: Metric, item: DatasetItem, answered: Answered, actor: Actor) -> Score:
-        faults = self._schemas.faults(metric.option, answered.text)
+        faults = self._shapes.faults(metric.option, answered.text)
         return scored(not faults, "; ".join(faults)[:500])
 
     async def _styled(self, metric: Metric, item: DatasetItem, answered: Answered, actor: Actor) -> Score:
@@ -129,6 +129,9 @@ class Scoring:
         worst = int(logits.argmax())
         told = f"{claims[worst][:200]!r}, closest: {ground.evidence(vectors[1 + worst])[:200]!r}"
         return self._doubts.of_answer(logits), told
+
+    async def _matching(self, metric: Metric, item: DatasetItem, answered: Answered, actor: Actor) -> Score:
+        return scored(await asyncio.to_thread(self._shapes.matches, metric.option, answered.text))
 
     async def _judged(self, metric: Metric, item: DatasetItem, answered: Answered, actor: Actor) -> Score:
         parts = {
