@@ -84,6 +84,10 @@ async def test_what_is_not_borne_out_is_doubted_more(
 
     assert good.value is not None and bad.value is not None
     assert good.value < 0.5 < bad.value
+    # the numbers of citations claim nothing, and what announces an answer does not
+    assert (await score(engine, contexts, question, f"{right} [1] [2, 3]")).value == pytest.approx(good.value)
+    announced = await score(engine, contexts, question, f"From the documents:\n{right}")
+    assert announced.value is not None and announced.value < 0.5
     # one bad sentence among good ones spoils the answer
     both = await score(engine, contexts, question, f"{right} {wrong}")
     assert both.value is not None and both.value > good.value

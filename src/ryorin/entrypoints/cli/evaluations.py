@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 from rich.table import Table
@@ -19,7 +19,7 @@ from ryorin.contexts.evaluation.queries import (
     ListDatasets,
     ListEvaluations,
 )
-from ryorin.contexts.evaluation.specs import SPLITS, EvaluationSpec, Metric, Target
+from ryorin.contexts.evaluation.specs import SPLITS, EvaluationSpec, Metric, MetricKind, Target
 from ryorin.contexts.evaluation.specs import Split as SplitName
 from ryorin.contexts.operations.queries import CommandView, GetCommand
 from ryorin.contexts.prompts.queries import GetPrompt
@@ -240,6 +240,9 @@ def _show(session: Session, view: EvaluationView, json: bool) -> None:
 
 def _metric(text: str) -> Metric:
     kind, _, option = text.partition("=")
+    kinds = get_args(MetricKind)
+    if kind not in kinds:
+        raise InvalidInput(f"metric {kind[:40]!r} must be one of {', '.join(kinds)}")
     found: Metric = from_json(Metric, {"kind": kind, "option": option})
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,7 @@ from ryorin.kernel.messages import Command
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Name = Annotated[str, typer.Argument(help="The prompt's name.")]
 Label = Annotated[str, typer.Argument(help="The label.")]
+Protected = Annotated[bool, typer.Option("--protected", help="Meant for protected labels too.")]
 
 
 def build(session: Session) -> typer.Typer:
@@ -63,6 +65,7 @@ def _changes(group: typer.Typer, session: Session) -> None:
         model: Annotated[str | None, typer.Option(help="The model that answers, unless a question names one.")] = None,
         temperature: Annotated[float | None, typer.Option(help="0-2.")] = None,
         max_tokens: Annotated[int | None, typer.Option(help="Of an answer.")] = None,
+        protected: Protected = False,
     ) -> None:
         """Make a new version from a file; the same text again makes none."""
         try:
@@ -75,6 +78,7 @@ def _changes(group: typer.Typer, session: Session) -> None:
             parameters=PromptParameters(model=model, temperature=temperature, max_tokens=max_tokens),
             note=note,
             labels=tuple(label or ()),
+            protected=protected,
         )
 
         async def work(services: Services) -> None:
@@ -85,31 +89,38 @@ def _changes(group: typer.Typer, session: Session) -> None:
         session.run(WORKING, work)
 
     @group.command()
-    def label(prompt: Name, label: Label, version: Annotated[int, typer.Argument(help="The version.")]) -> None:
+    def label(
+        prompt: Name,
+        label: Label,
+        version: Annotated[int, typer.Argument(help="The version.")],
+        protected: Protected = False,
+    ) -> None:
         """Have a label name a version; back to an earlier one is the rollback."""
 
         async def work(services: Services) -> None:
-            await _settled(services, session, MovePromptLabel(prompt=prompt, label=label, version=version))
+            await _settled(
+                services, session, MovePromptLabel(prompt=prompt, label=label, version=version, protected=protected)
+            )
             session.out.print(f"{prompt}@{label} is version {version}", markup=False)
 
         session.run(WORKING, work)
 
     @group.command()
-    def unlabel(prompt: Name, label: Label) -> None:
+    def unlabel(prompt: Name, label: Label, protected: Protected = False) -> None:
         """Have a label name nothing."""
 
         async def work(services: Services) -> None:
-            await _settled(services, session, RemovePromptLabel(prompt=prompt, label=label))
+            await _settled(services, session, RemovePromptLabel(prompt=prompt, label=label, protected=protected))
             session.out.print(f"{prompt} has no label {label} any more", markup=False)
 
         session.run(WORKING, work)
 
     @group.command()
-    def remove(prompt: Name) -> None:
+    def remove(prompt: Name, protected: Protected = False) -> None:
         """Take a prompt away with all its versions."""
 
         async def work(services: Services) -> None:
-            await _settled(services, session, RemovePrompt(prompt=prompt))
+            await _settled(services, session, RemovePrompt(prompt=prompt, protected=protected))
             session.out.print(f"{prompt} is gone", markup=False)
 
         session.run(WORKING, work)
@@ -188,6 +199,7 @@ def _files(group: typer.Typer, session: Session) -> None:
     @group.command("import")
     def import_prompts(
         folder: Annotated[Path, typer.Argument(help="A folder that `export` wrote.")],
+        protected: Protected = False,
     ) -> None:
         """Make prompts what files say; a file that says what the newest version says makes none."""
         if not folder.is_dir():
@@ -197,7 +209,10 @@ def _files(group: typer.Typer, session: Session) -> None:
             files = prompt_files.in_order(prompt_files.read(folder))
             for _, commands in files:
                 for command in commands:
-                    await _settled(services, session, command)
+                    meant = (
+                        replace(command, protected=protected) if isinstance(command, CreatePromptVersion) else command
+                    )
+                    await _settled(services, session, meant)
             session.out.print(f"{len(files)} prompts are what {folder} says", markup=False)
 
         session.run(WORKING, work)

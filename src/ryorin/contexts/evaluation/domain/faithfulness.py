@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ryorin.contexts.evaluation.domain import faithfulness_weights as weights
 from ryorin.contexts.evaluation.domain.overlap import units
 
+CITATION = re.compile(r"\s*\[\d+(?:\s*,\s*\d+)*\]")
 SENTENCE = re.compile(r"(?<=[。！？!?])|(?<=[.:;])\s+|\n+")
 # what carries little: function words of English, particles and endings of Japanese
 EMPTY_WORDS = (
@@ -214,8 +215,14 @@ def probability(logit: float) -> float:
 
 
 def sentences_of(text: str) -> list[str]:
-    """Sentences that say something."""
-    return [one.strip() for one in SENTENCE.split(text) if units(one)]
+    """Sentences that say something; the numbers of citations say nothing."""
+    return [one.strip() for one in SENTENCE.split(CITATION.sub("", text)) if units(one)]
+
+
+def claims_of(answer: str) -> list[str]:
+    """The sentences of an answer that claim something: not those that only announce what follows."""
+    found = sentences_of(answer)
+    return [one for one in found if not one.endswith((":", "："))] or found or [answer]
 
 
 def content(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ryorin.contexts.evaluation.domain.faithfulness import Ground, abstains, sentences_of, shipped
+from ryorin.contexts.evaluation.domain.faithfulness import CITATION, Ground, abstains, claims_of, sentences_of, shipped
 from ryorin.contexts.evaluation.domain.genome import measured as style_of
 from ryorin.contexts.evaluation.domain.metrics import abstained, measured, scored
 from ryorin.contexts.evaluation.errors import StyleNotFound
@@ -97,11 +97,12 @@ class Scoring:
         if abstains(answered.text):
             return abstained("the answer says that it cannot tell")
         question = (item.input or json.dumps(dict(item.variables), ensure_ascii=False))[:MAX_QUESTION]
-        claims = sentences_of(answered.text) or [answered.text]
+        said = CITATION.sub("", answered.text)
+        claims = claims_of(said)
         ground = [sentence for context in answered.contexts for sentence in sentences_of(context)]
         both = [f"{question} {claim}" for claim in claims]
         vectors = await self._vectors.vectors([question or " ", *claims, *both, *ground])
-        doubt, worst = await asyncio.to_thread(self._worst, answered.text, question, claims, ground, vectors)
+        doubt, worst = await asyncio.to_thread(self._worst, said, question, claims, ground, vectors)
         if metric.model is None or not OPEN[0] < doubt < OPEN[1]:
             return scored(doubt, worst)
         text = "\n\n".join(
