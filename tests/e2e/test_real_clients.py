@@ -110,3 +110,12 @@ def test_langfuses_client_reads_prompts(server: ServerProcess) -> None:
         assert [one.name for one in client.api.prompts.list(tag="talk").data] == ["chatter"]
     finally:
         client.shutdown()
+
+
+def test_prompts_that_say_the_same_are_told_by_their_own_names(server: ServerProcess) -> None:
+    for name in ("twin-a", "twin-b"):
+        body = {"text": "The same.", "labels": ["production"]}
+        httpx.post(f"{server.base_url}/api/v1/prompts/{name}/versions", json=body).raise_for_status()
+    for name in ("twin-a", "twin-b", "twin-a"):
+        found = httpx.get(f"{server.base_url}/api/public/v2/prompts/{name}").raise_for_status().json()
+        assert (found["name"], found["id"]) == (name, f"{name}@1")

@@ -19,7 +19,7 @@ from ryorin.entrypoints.graphql.context import Context
 from ryorin.entrypoints.graphql.schema import build_schema
 from ryorin.entrypoints.problems import problem, status_of
 from ryorin.entrypoints.services import Services
-from ryorin.kernel.consistency import Consistency
+from ryorin.kernel.consistency import EVENTUAL, Consistency
 from ryorin.kernel.errors import InvalidInput, RyorinError
 from ryorin.kernel.events import LogPosition
 
@@ -46,10 +46,12 @@ class Endpoint(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """A new one for each operation over HTTP, one for all of a WebSocket."""
-        credential, token = _credential(request), request.headers.get("x-ryorin-consistency")
+        credential = _credential(request)
+        if not isinstance(request, Request):
+            return Context(self._services, credential, EVENTUAL)
+        token = request.headers.get("x-ryorin-consistency")
         demand = Consistency(LogPosition.parse(token) if token else None, WAIT_SECONDS)
-        actor = await self._services.authenticate(credential) if isinstance(request, Request) else None
-        return Context(self._services, credential, demand, actor)
+        return Context(self._services, credential, demand, await self._services.authenticate(credential))
 
     def decode_json(self, data: str | bytes) -> object:
         """A body or a message as JSON; raises JSONDecodeError also for what is no operation: the library would fail."""

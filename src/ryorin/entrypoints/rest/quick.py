@@ -22,7 +22,8 @@ from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Query
 
 JSON = "application/json"
-REMEMBERED = 5_000
+REMEMBERED = 1_000
+MAX_REMEMBERED_BYTES = 32 * 1024
 KNOWN = {"label", "version"}
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -31,8 +32,8 @@ class PromptRead(APIRoute):
     """A GET of a version by label or number; subclasses say with which query, and how it is told."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        # the same version with the same labels is the same text
-        self._bodies: LRUCache[Any, bytes] = LRUCache(REMEMBERED)
+        # the same version of a prompt with the same labels is the same text
+        self._bodies: LRUCache[tuple[str, str], bytes] = LRUCache(REMEMBERED)
         super().__init__(*arguments, **options)
 
     def query(self, reference: PromptReference) -> Query[Any]:
@@ -61,11 +62,12 @@ class PromptRead(APIRoute):
         actor = await services.authenticate(credential_of(request))
         query = self.query(reference)
         answer = await services.queries.ask(query, actor)
-        key = repr(answer)
+        key = reference.name, repr(answer)
         body = self._bodies.get(key)
         if body is None:
             body = json.dumps(self.told(reference.name, answer), ensure_ascii=False, separators=(",", ":")).encode()
-            self._bodies[key] = body
+            if len(body) <= MAX_REMEMBERED_BYTES:
+                self._bodies[key] = body
         position = await services.positions.current(query.depends_on())
         return Response(body, headers={POSITION_HEADER: str(position)}, media_type=JSON)
 
