@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -28,7 +29,7 @@ KNOWN = {"label", "version"}
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class PromptRead(APIRoute):
+class PromptRead(APIRoute, ABC):
     """A GET of a version by label or number; subclasses say with which query, and how it is told."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -36,13 +37,13 @@ class PromptRead(APIRoute):
         self._bodies: LRUCache[tuple[str, str], bytes] = LRUCache(REMEMBERED)
         super().__init__(*arguments, **options)
 
+    @abstractmethod
     def query(self, reference: PromptReference) -> Query[Any]:
         """What is asked."""
-        raise NotImplementedError
 
+    @abstractmethod
     def told(self, name: str, answer: Any) -> object:
         """What is answered with, as JSON takes it."""
-        raise NotImplementedError
 
     def get_route_handler(self) -> Handler:
         """The quick way in front of FastAPI's."""

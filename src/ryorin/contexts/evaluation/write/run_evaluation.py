@@ -14,6 +14,7 @@ from ryorin.contexts.evaluation.ports import DatasetContents, Evaluations, ItemR
 from ryorin.contexts.evaluation.specs import Answered, DatasetItem, EvaluationSummary, ItemResult
 from ryorin.contexts.evaluation.write.scoring import Scoring
 from ryorin.kernel.errors import RyorinError, Unavailable
+from ryorin.kernel.glance import glance
 from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.ports import EventStore, Span, Telemetry, UnitOfWork
 from ryorin.kernel.together import together
@@ -56,10 +57,7 @@ class RunEvaluationHandler(CommandHandler[RunEvaluation, EvaluationSummary]):
     async def prepare(self, command: RunEvaluation, run: Run) -> EvaluationSummary:
         """Have a result for each item."""
         org_id, name = run.actor.org_id, command.evaluation
-        evaluation = Evaluation(org_id, name)
-        for recorded in await self._events.read_stream(evaluation.stream):
-            evaluation.replay(recorded.event)
-        evaluation.check(command.spec)
+        (await glance(self._events, Evaluation(org_id, name))).check(command.spec)
         items = await self._items(command, run)
         done = await self._results.done(org_id, name)
         left = [item for item in items if item.id not in done]

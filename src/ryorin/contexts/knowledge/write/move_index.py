@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from ryorin.contexts.knowledge.commands import IndexChanged, MoveIndex
 from ryorin.contexts.knowledge.domain.collection import Collection
 from ryorin.contexts.knowledge.write.embedder import PassageEmbedder
-from ryorin.contexts.knowledge.write.loading import glance
 from ryorin.contexts.knowledge.write.ports import ChunkStore, NewIndex, VectorIndexes
 from ryorin.kernel.errors import InvalidInput, RyorinError, Unavailable
+from ryorin.kernel.glance import glance
 from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.ports import EventStore, UnitOfWork
 

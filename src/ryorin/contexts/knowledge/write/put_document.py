@@ -11,10 +11,10 @@ from ryorin.contexts.knowledge.domain.chunk_set import ChunkSet, chunk_set_id
 from ryorin.contexts.knowledge.domain.collection import Collection
 from ryorin.contexts.knowledge.domain.document import Description, Document, IndexedContent
 from ryorin.contexts.knowledge.write.embedder import PassageEmbedder, embedder_of
-from ryorin.contexts.knowledge.write.loading import glance
 from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser, VectorIndexes
 from ryorin.contexts.knowledge.write.reading import PIPELINE, chunk_set_of, indexed
 from ryorin.kernel.errors import ConcurrencyConflict, RyorinError
+from ryorin.kernel.glance import glance
 from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.ports import EventStore, UnitOfWork
 

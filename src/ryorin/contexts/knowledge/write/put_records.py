@@ -14,9 +14,9 @@ from ryorin.contexts.knowledge.domain.collection import Collection
 from ryorin.contexts.knowledge.domain.document import Description, Document, IndexedContent
 from ryorin.contexts.knowledge.records import Record, read_records
 from ryorin.contexts.knowledge.write.embedder import PassageEmbedder, embedder_of
-from ryorin.contexts.knowledge.write.loading import glance
 from ryorin.contexts.knowledge.write.ports import BlobStore, ChunkStore, DocumentParser, VectorIndexes
 from ryorin.contexts.knowledge.write.reading import PIPELINE, chunk_set_of_record, indexed
+from ryorin.kernel.glance import glance
 from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.messages import OrgId
 from ryorin.kernel.ports import EventStore, UnitOfWork

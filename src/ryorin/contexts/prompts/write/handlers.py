@@ -21,6 +21,7 @@ from ryorin.contexts.prompts.errors import PromptCycle, PromptNotFound
 from ryorin.contexts.prompts.ports import Comparisons
 from ryorin.contexts.prompts.versions import PromptVersion, references_of
 from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.glance import glance
 from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.messages import Actor
 from ryorin.kernel.ports import EventStore, UnitOfWork
@@ -66,9 +67,7 @@ class MovePromptLabelHandler(CommandHandler[MovePromptLabel, Shown | None]):
         self._comparisons = comparisons
 
     async def prepare(self, command: MovePromptLabel, run: Run) -> Shown | None:
-        prompt = Prompt(run.actor.org_id, command.prompt)
-        for recorded in await self._events.read_stream(prompt.stream):
-            prompt.replay(recorded.event)
+        prompt = await glance(self._events, Prompt(run.actor.org_id, command.prompt))
         gate = prompt.gate_before(command.label, command.version)
         if gate is None or command.protected or command.version not in prompt.versions:
             return None
