@@ -26,12 +26,14 @@ FIRST = (
     "put /api/v1/datasets/{dataset}",
     "put /api/v1/styles/{style}",
     "post /api/v1/evaluations",
+    "put /api/v1/objectives/{objective}",
     # its example wants a version that is there, and the command of the training is waited for
     "post /api/v1/gate/train",
 )
 LAST = (
     # the answer of an example before
     "get /api/v1/answers/{answer}/provenance",
+    "post /api/v1/answers/{answer}/feedback",
     "post /api/v1/commands/{command}/retry",
     "post /api/v1/commands/{command}/discard",
     "post /api/v1/collections/{collection}/restore/{document}",
@@ -45,6 +47,7 @@ LAST = (
     "delete /api/v1/prompts/{prompt}/labels/{label}/gate",
     "delete /api/v1/prompts/{prompt}/labels/{label}",
     "delete /api/v1/prompts/{prompt}",
+    "delete /api/v1/objectives/{objective}",
     "delete /api/v1/datasets/{dataset}",
     "delete /api/v1/styles/{style}",
     "delete /api/v1/conversations/{conversation}",
@@ -62,6 +65,11 @@ REFUSED = {
     "post /api/v1/cache/semantic/{hit}/feedback": (404,),
     # no question of that name was routed
     "post /api/v1/routing/{decision}/feedback": (404,),
+    # nothing is stored of the prompt's answers, or was found bad
+    "post /api/v1/datasets/{dataset}/from-answers": (400,),
+    # its secret is not set on this server, so there is no such webhook
+    "put /api/v1/webhooks/{webhook}": (400,),
+    "delete /api/v1/webhooks/{webhook}": (404,),
     # no file of that id was uploaded
     "post /v1/vector_stores/{store}/files": (404,),
     "post /v1/vector_stores/{store}/file_batches": (404,),

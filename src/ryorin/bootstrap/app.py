@@ -40,9 +40,8 @@ from ryorin.bootstrap.figures import Figures
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.answers import answer_handlers
 from ryorin.bootstrap.wiring.blobs import blob_store
-from ryorin.bootstrap.wiring.conversations import Remembering, build_conversations
 from ryorin.bootstrap.wiring.embedding import build_engines, embedding
-from ryorin.bootstrap.wiring.evaluation import Evaluating, build_evaluation
+from ryorin.bootstrap.wiring.features import Features, build_features
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
 from ryorin.bootstrap.wiring.identity import authenticator
@@ -92,6 +91,7 @@ class App:
     feeder: knowledge.VectorFeeder
     ledgers: Ledgers
     gateway: Gateway
+    features: Features
     routing: Routing
     remains: Remains
 
@@ -115,7 +115,9 @@ async def open_app(
         await app.projections.prepare()
         executor = app.services.commands.executor
         await stack.enter_async_context(
-            background_work(base, app.projections, executor, app.feeder, app.ledgers, app.remains, settings, roles)
+            background_work(
+                base, app.projections, executor, app.feeder, app.ledgers, app.features, app.remains, settings, roles
+            )
         )
         # answers are not kept in memory before; without a database it goes on trying
         await base.notifications.listening(LISTEN_SECONDS)
@@ -123,7 +125,7 @@ async def open_app(
 
 
 async def _written(ledgers: Ledgers) -> None:
-    for write in (ledgers.cache.write, ledgers.spending.write, ledgers.decisions.write):
+    for write in (ledgers.cache.write, ledgers.spending.write, ledgers.decisions.write, ledgers.traffic.write):
         with suppress(Unavailable):
             await write()
 
@@ -165,7 +167,8 @@ async def _assemble(
 ) -> App:
     engine = engines[DEFAULT_EMBEDDING]
     spaces = {name: knowledge.centred(one) for name, one in engines.items()}
-    projections = build_projections(base, spaces)
+    writing: list[CommandBus] = []
+    projections = build_projections(base, spaces, lambda: writing[0])
     keys = PostgresKeyDirectory(base.pool)
     blobs = blob_store(settings, base.clock)
     stores = build_stores(settings, base.pool)
@@ -182,18 +185,16 @@ async def _assemble(
     embed = embedding(engine, thread)
     routing = build_routing(base, engine.model_id, embed)
     gateway = build_gateway(base, settings, session, shared_breakers(settings, base, stack))
-    ledgers = Ledgers(PostgresCacheLedger(base.pool), gateway.spending, routing.decisions)
-    stack.push_async_callback(_written, ledgers)
     buses: list[QueryBus] = []
-    writing: list[CommandBus] = []
-    remembering = build_conversations(base, lambda: buses[0], lambda: writing[0])
+    features = build_features(base, settings, gateway, embed, lambda: buses[0], lambda: writing[0], stack)
+    ledgers = Ledgers(PostgresCacheLedger(base.pool), gateway.spending, routing.decisions, features.observing.notes)
+    stack.push_async_callback(_written, ledgers)
     warmer = WarmAnswersProcess(
         PostgresPopularQuestions(base.pool),
         FreshnessCheck(PostgresCommittedChanges(base.pool, FOLLOWED), base.positions),
         lambda: buses[0],
     )
-    evaluating = build_evaluation(base, lambda: buses[0], settings.default_model, embed)
-    executor = _command_executor(base, ports, projections, ledgers.cache, warmer, routing, remembering, evaluating)
+    executor = _command_executor(base, ports, projections, ledgers.cache, warmer, routing, features)
     writing.append(CommandBus(base.log, executor, base.ids, base.telemetry))
     buses.append(
         _query_bus(
@@ -209,8 +210,7 @@ async def _assemble(
             ledgers.cache,
             gateway,
             routing,
-            remembering,
-            evaluating,
+            features,
             embed,
             thread,
             roles,
@@ -226,8 +226,9 @@ async def _assemble(
         authenticate=authenticator(settings, base, keys, client, stack),
         upload=_uploader(settings, blobs),
         keep_examples=routing.keep_examples,
-        keeper=remembering.keeper,
-        keep_items=evaluating.keep_items,
+        keeper=features.remembering.keeper,
+        keep_items=features.evaluating.keep_items,
+        keep_feedback=features.observing.keep_feedback,
         checks=Checks(base, engine, settings).run,
         scrub=_scrubber(remains, settings),
         metrics=Figures(base).render,
@@ -240,7 +241,9 @@ async def _assemble(
         ports.chunks,
         base.telemetry,
     )
-    return App(settings, services, base, projections, engine, keys, feeder, ledgers, gateway, routing, remains)
+    return App(
+        settings, services, base, projections, engine, keys, feeder, ledgers, gateway, features, routing, remains
+    )
 
 
 def _write_ports(
@@ -281,8 +284,7 @@ def _command_executor(
     ledger: PostgresCacheLedger,
     warmer: answers.AnswerWarmer,
     routing: Routing,
-    remembering: Remembering,
-    evaluating: Evaluating,
+    features: Features,
 ) -> CommandExecutor:
     handlers = {
         **answers.command_handlers(ledger, PostgresSemanticStore(base.pool), warmer),
@@ -291,9 +293,8 @@ def _command_executor(
         **gateway_commands(),
         **files.command_handlers(),
         **routing_context.command_handlers(routing.ports),
-        **prompts.command_handlers(JinjaTemplates(), base.events, evaluating.promotion),
-        **remembering.command_handlers(),
-        **evaluating.command_handlers(),
+        **prompts.command_handlers(JinjaTemplates(), base.events, features.evaluating.promotion),
+        **features.command_handlers(),
         **operations.command_handlers(_operations(base, projections)),
     }
     return CommandExecutor(handlers, base.log, base.transactions, base.clock, base.telemetry, random.random)
@@ -316,8 +317,7 @@ def _query_bus(
     ledger: PostgresCacheLedger,
     gateway: Gateway,
     routing: Routing,
-    remembering: Remembering,
-    evaluating: Evaluating,
+    features: Features,
     embed: Embed,
     thread: ThreadPoolExecutor,
     roles: frozenset[Role],
@@ -343,7 +343,7 @@ def _query_bus(
         settings,
         gateway,
         routing,
-        remembering,
+        features,
         lambda: buses[0],
         ledger,
         PostgresSemanticStore(base.pool),
@@ -362,8 +362,7 @@ def _query_bus(
         **files.query_handlers(PostgresFiles(base.pool)),
         **routing_context.query_handlers(routing.ports),
         **prompt_handlers(base, lambda: buses[0], embed),
-        **remembering.query_handlers(),
-        **evaluating.query_handlers(),
+        **features.query_handlers(),
         **retrieval,
         **answering.handlers,
     }

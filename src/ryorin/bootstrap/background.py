@@ -18,8 +18,10 @@ from ryorin.adapters.postgres.erasure import Remains
 from ryorin.adapters.postgres.routing import PostgresDecisions
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.adapters.postgres.spending import PostgresSpending
+from ryorin.adapters.postgres.traffic import PostgresTrafficNotes
 from ryorin.bootstrap.settings import Settings
 from ryorin.bootstrap.wiring.answers import cold_answers
+from ryorin.bootstrap.wiring.features import Features
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.bootstrap.wiring.projections import Projections
 from ryorin.contexts.knowledge.module import VectorFeeder
@@ -32,12 +34,17 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = 3.0
 ACCOUNT_SECONDS = 5.0
 SPENT_SECONDS = 0.5
+TRAFFIC_SECONDS = 2.0
+WATCH_SECONDS = 15.0
 COOL_SECONDS = 60.0
 TIDY_SECONDS = 600.0
 COMPACT_SECONDS = 60.0
 RESTART_SECONDS = 1.0
 # between looks at how late the event loop is
 LAG_SECONDS = 0.25
+
+
+Job = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Role(StrEnum):
@@ -55,6 +62,7 @@ class Ledgers:
     cache: PostgresCacheLedger
     spending: PostgresSpending
     decisions: PostgresDecisions
+    traffic: PostgresTrafficNotes
 
 
 @asynccontextmanager
@@ -64,32 +72,19 @@ async def background_work(
     executor: CommandExecutor,
     feeder: VectorFeeder,
     ledgers: Ledgers,
+    features: Features,
     remains: Remains,
     settings: Settings,
     roles: frozenset[Role],
 ) -> AsyncIterator[None]:
     """Run the roles' tasks beside the caller; they are cancelled and awaited at the end."""
-    jobs: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"notifications": base.notifications.run}
-    jobs["lag"] = lambda: _lag(base)
-    jobs["accounting"] = lambda: _repeat(ledgers.cache.write, ACCOUNT_SECONDS)
-    jobs["decisions"] = lambda: _repeat(ledgers.decisions.write, SPENT_SECONDS)
-    jobs["spending"] = lambda: _repeat(ledgers.spending.write, SPENT_SECONDS)
+    jobs: dict[str, Job] = {"notifications": base.notifications.run, "lag": lambda: _lag(base)}
+    jobs |= _accounting(ledgers)
     if Role.WORKER in roles:
-        jobs["worker"] = lambda: base.queue.work(executor.run_next, settings.worker.model_dump())
-        jobs["sweeper"] = lambda: _repeat(base.log.sweep, SWEEP_SECONDS)
+        jobs |= _working(base, executor, features, settings)
     if Role.PROJECTIONS in roles:
         jobs |= {name: runner.run for name, runner in projections.runners.items()}
-        jobs["feeder"] = feeder.run
-        jobs["compaction"] = lambda: _repeat(Compaction(base.pool).compact, COMPACT_SECONDS)
-        jobs["erasing"] = lambda: _repeat(remains.drop, settings.erasure.idle_seconds)
-        jobs["tidying"] = lambda: _repeat(PostgresAnswerStore(base.pool).purge, TIDY_SECONDS)
-        cold = cold_answers(settings, base)
-        if cold is not None:
-            jobs["cooling"] = lambda: _repeat(cold.cool, COOL_SECONDS)
-        jobs["tidying-decisions"] = lambda: _repeat(ledgers.decisions.purge, TIDY_SECONDS)
-        jobs["reservations"] = lambda: _repeat(ledgers.spending.purge, TIDY_SECONDS)
-        jobs["tidying-semantic"] = lambda: _repeat(PostgresSemanticStore(base.pool).purge, TIDY_SECONDS)
-        jobs["tidying-flights"] = lambda: _repeat(PostgresAnswerFlights(base.pool, base.ids.new).purge, TIDY_SECONDS)
+        jobs |= {"feeder": feeder.run, **_tidying(base, ledgers, remains, settings)}
     stopping = asyncio.Event()
     tasks = {asyncio.create_task(_supervise(name, job, stopping), name=name) for name, job in jobs.items()}
     try:
@@ -99,7 +94,43 @@ async def background_work(
         await ended(*tasks)
 
 
-async def _supervise(name: str, job: Callable[[], Coroutine[Any, Any, None]], stopping: asyncio.Event) -> None:
+def _accounting(ledgers: Ledgers) -> dict[str, Job]:
+    return {
+        "accounting": lambda: _repeat(ledgers.cache.write, ACCOUNT_SECONDS),
+        "traffic": lambda: _repeat(ledgers.traffic.write, TRAFFIC_SECONDS),
+        "decisions": lambda: _repeat(ledgers.decisions.write, SPENT_SECONDS),
+        "spending": lambda: _repeat(ledgers.spending.write, SPENT_SECONDS),
+    }
+
+
+def _working(base: Foundation, executor: CommandExecutor, features: Features, settings: Settings) -> dict[str, Job]:
+    return {
+        "worker": lambda: base.queue.work(executor.run_next, settings.worker.model_dump()),
+        "sweeper": lambda: _repeat(base.log.sweep, SWEEP_SECONDS),
+        "scoring": lambda: _repeat(features.observing.scorer.work, TRAFFIC_SECONDS),
+        "objectives": lambda: _repeat(features.observing.watch.look, WATCH_SECONDS),
+    }
+
+
+def _tidying(base: Foundation, ledgers: Ledgers, remains: Remains, settings: Settings) -> dict[str, Job]:
+    flights = PostgresAnswerFlights(base.pool, base.ids.new)
+    jobs: dict[str, Job] = {
+        "compaction": lambda: _repeat(Compaction(base.pool).compact, COMPACT_SECONDS),
+        "erasing": lambda: _repeat(remains.drop, settings.erasure.idle_seconds),
+        "tidying": lambda: _repeat(PostgresAnswerStore(base.pool).purge, TIDY_SECONDS),
+        "tidying-decisions": lambda: _repeat(ledgers.decisions.purge, TIDY_SECONDS),
+        "tidying-traffic": lambda: _repeat(ledgers.traffic.tidy, TIDY_SECONDS),
+        "reservations": lambda: _repeat(ledgers.spending.purge, TIDY_SECONDS),
+        "tidying-semantic": lambda: _repeat(PostgresSemanticStore(base.pool).purge, TIDY_SECONDS),
+        "tidying-flights": lambda: _repeat(flights.purge, TIDY_SECONDS),
+    }
+    cold = cold_answers(settings, base)
+    if cold is not None:
+        jobs["cooling"] = lambda: _repeat(cold.cool, COOL_SECONDS)
+    return jobs
+
+
+async def _supervise(name: str, job: Job, stopping: asyncio.Event) -> None:
     """Start a job again when it fails: a database that was away comes back."""
     while not stopping.is_set():
         try:

@@ -48,6 +48,14 @@ class DatasetKeeper(Protocol):
         ...
 
 
+class FeedbackKeeper(Protocol):
+    """Stores what is said of an answer before the command that rates it."""
+
+    async def __call__(self, actor: Actor, correction: str | None, comment: str) -> str:
+        """Its id; raises Forbidden."""
+        ...
+
+
 class ConversationKeeper(Protocol):
     """Stores what was said, and what is preferred, before the command that refers to it."""
 
@@ -108,6 +116,7 @@ class Services:
     keep_examples: ExampleKeeper
     keeper: ConversationKeeper
     keep_items: DatasetKeeper
+    keep_feedback: FeedbackKeeper
     checks: Callable[[], Awaitable[Sequence[Check]]]
     scrub: Callable[[], Awaitable[ScrubReport]]
     metrics: Callable[[], Awaitable[bytes]]

@@ -28,6 +28,7 @@ from ryorin.kernel.messages import Actor
 from ryorin.processes.answer_question import AnswerQuestionProcess
 from ryorin.processes.conversations import ConversationMemory, Recalled
 from ryorin.processes.freshness_check import FreshnessCheck
+from ryorin.processes.prompt_traffic import PromptTraffic
 
 # the log could not be asked whether the label was moved
 UNVERIFIED = "prompt:unverified"
@@ -40,6 +41,7 @@ class _Prepared:
     query: AnswerQuestion
     recalled: Recalled | None = None
     degraded: tuple[str, ...] = ()
+    stored: bool = False
 
 
 class PreparedQuestions:
@@ -51,12 +53,14 @@ class PreparedQuestions:
         bus: Callable[[], QueryBus],
         check: FreshnessCheck,
         conversations: ConversationMemory,
+        traffic: PromptTraffic,
         default_model: str,
     ) -> None:
         self._process = process
         self._bus = bus
         self._check = check
         self._conversations = conversations
+        self._traffic = traffic
         self._default_model = default_model
 
     async def answer(self, query: AnswerQuestion, actor: Actor) -> Answer:
@@ -64,18 +68,22 @@ class PreparedQuestions:
         if query.prompt is None and query.conversation is None:
             return await self._process.answer(query, actor)
         prepared = await self._prepared(query, actor)
-        return await self._finished(prepared, actor, await self._process.answer(prepared.query, actor))
+        with self._traffic.watching(query, prepared.query, actor, stored=prepared.stored) as given:
+            given.answer = await self._finished(prepared, actor, await self._process.answer(prepared.query, actor))
+        return given.answer
 
     async def stream(self, query: AnswerQuestion, actor: Actor) -> AsyncGenerator[AnswerPart, None]:
         """The answer in parts; raises as `answer`."""
         plain = query.prompt is None and query.conversation is None
         prepared = _Prepared(query) if plain else await self._prepared(query, actor)
-        async with aclosing(self._process.stream(prepared.query, actor)) as parts:
-            async for part in parts:
-                if part.answer is None:
-                    yield part
-                else:
-                    yield replace(part, answer=await self._finished(prepared, actor, part.answer))
+        with self._traffic.watching(query, prepared.query, actor, stored=prepared.stored) as given:
+            async with aclosing(self._process.stream(prepared.query, actor)) as parts:
+                async for part in parts:
+                    if part.answer is None:
+                        yield part
+                    else:
+                        given.answer = await self._finished(prepared, actor, part.answer)
+                        yield replace(part, answer=given.answer)
 
     async def _prepared(self, query: AnswerQuestion, actor: Actor) -> _Prepared:
         prepared, recalled = query, None
@@ -89,7 +97,7 @@ class PreparedQuestions:
         # what was added may ask for more than what was sent
         authorised(actor, prepared)
         prepared.validate()
-        return _Prepared(prepared, recalled, degraded)
+        return _Prepared(prepared, recalled, degraded, await self._traffic.stored(query, actor))
 
     async def _finished(self, prepared: _Prepared, actor: Actor, answer: Answer) -> Answer:
         if prepared.degraded:

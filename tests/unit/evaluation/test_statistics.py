@@ -9,10 +9,8 @@ import pytest
 
 from ryorin.contexts.evaluation.domain.sequential import BettingTest, confidence_sequence
 from ryorin.contexts.evaluation.domain.statistics import (
-    Interval,
     bootstrap_interval,
     corrected_rate,
-    holm,
     items_needed,
     mcnemar,
     mean_interval,
@@ -20,8 +18,8 @@ from ryorin.contexts.evaluation.domain.statistics import (
     paired_p,
     student_t,
     t_tail,
-    wilson,
 )
+from ryorin.kernel.intervals import Interval, holm, wilson
 
 EXPERIMENTS = 2000
 # of a 95 % interval, with what 2,000 experiments leave to chance

@@ -63,6 +63,14 @@ redacted AS (
     FROM told WHERE c.id = told.id AND c.payload->>'document' = %(document)s)
 SELECT DISTINCT content_hash FROM told WHERE content_hash <> ''
 """
+# what quotes it word by word
+FORGET_SAMPLES = """
+WITH gone AS (
+    DELETE FROM answer_samples WHERE org_id = %(org_id)s AND collection = %(collection)s
+      AND documents @> ARRAY[%(document)s::text] RETURNING answer_id)
+UPDATE answer_feedback SET correction = NULL, comment = ''
+WHERE org_id = %(org_id)s AND answer_id IN (SELECT answer_id FROM gone)
+"""
 DOOM = """
 INSERT INTO doomed_contents (org_id, content_hash) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING
 """
@@ -126,6 +134,7 @@ class PostgresErasures:
         }
         await self._redact(erased, REDACT_EVENTS, {})
         await self._redact(erased, REDACT_COMMANDS, parameters)
+        await run(self._connection, FORGET_SAMPLES, {"org_id": erased.stream.org_id, **parameters})
         await run(self._connection, "SELECT pg_notify(%s, '')", (Channel.COMMANDS.value,))
 
     async def redact_file(self, forgotten: RecordedEvent) -> None:

@@ -18,7 +18,7 @@ from ryorin.adapters.postgres.committed_changes import PostgresCacheStages, Post
 from ryorin.adapters.postgres.notifications import Channel
 from ryorin.adapters.postgres.semantic import PostgresSemanticStore
 from ryorin.bootstrap.settings import MEGABYTE, Settings
-from ryorin.bootstrap.wiring.conversations import Remembering
+from ryorin.bootstrap.wiring.features import Features
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.bootstrap.wiring.gateway import Gateway
 from ryorin.bootstrap.wiring.routing import Routing
@@ -79,7 +79,7 @@ def answer_handlers(
     settings: Settings,
     gateway: Gateway,
     routing: Routing,
-    remembering: Remembering,
+    features: Features,
     bus: Callable[[], QueryBus],
     ledger: PostgresCacheLedger,
     semantic: PostgresSemanticStore,
@@ -131,7 +131,8 @@ def answer_handlers(
         process,
         bus,
         FreshnessCheck(moves, base.positions, PROMPTS_MODEL),
-        remembering.memory(gateway.directory, settings.default_model),
+        features.remembering.memory(gateway.directory, settings.default_model),
+        features.observing.watching,
         settings.default_model,
     )
     provenance = ProvenanceQueries(PostgresAnswerLedger(base.pool))

@@ -46,6 +46,7 @@ class Evaluating:
     ports: evaluation.Ports
     keep_items: DatasetKeeper
     promotion: Promotion
+    scoring: evaluation.Scoring
 
     def command_handlers(self) -> Mapping[type[Command], CommandHandler[Any, Any]]:
         """The write side."""
@@ -75,4 +76,4 @@ def build_evaluation(base: Foundation, bus: Callable[[], QueryBus], default_mode
         TextShapes(),
         base.telemetry,
     )
-    return Evaluating(ports, keep_items, Promotion(bus))
+    return Evaluating(ports, keep_items, Promotion(bus), ports.scoring())

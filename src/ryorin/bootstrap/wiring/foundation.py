@@ -38,6 +38,10 @@ from ryorin.contexts.prompts import commands as prompts_commands
 from ryorin.contexts.prompts import events as prompts_events
 from ryorin.contexts.routing import commands as routing_commands
 from ryorin.contexts.routing import events as routing_events
+from ryorin.contexts.traffic import commands as traffic_commands
+from ryorin.contexts.traffic import events as traffic_events
+from ryorin.contexts.webhooks import commands as webhooks_commands
+from ryorin.contexts.webhooks import events as webhooks_events
 from ryorin.kernel.codec import command_registry, event_registry
 
 # the read models that are read from a replica, where there is one
@@ -78,6 +82,8 @@ def build_foundation(
         *prompts_events.EVENTS,
         *conversations_events.EVENTS,
         *evaluation_events.EVENTS,
+        *traffic_events.EVENTS,
+        *webhooks_events.EVENTS,
     )
     for commands in (
         knowledge_commands,
@@ -90,6 +96,8 @@ def build_foundation(
         prompts_commands,
         conversations_commands,
         evaluation_commands,
+        traffic_commands,
+        webhooks_commands,
     ):
         commands_known.register(*commands.COMMANDS)
     notifications = Notifications(

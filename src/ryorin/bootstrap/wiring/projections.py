@@ -23,6 +23,8 @@ from ryorin.adapters.postgres.files import SCHEMA as FILES_SCHEMA
 from ryorin.adapters.postgres.files import PostgresFileRows
 from ryorin.adapters.postgres.identity import SCHEMA as KEYS_SCHEMA
 from ryorin.adapters.postgres.identity import PostgresKeyRows
+from ryorin.adapters.postgres.objectives import SCHEMA as OBJECTIVES_SCHEMA
+from ryorin.adapters.postgres.objectives import PostgresObjectiveRows
 from ryorin.adapters.postgres.pool import Connection
 from ryorin.adapters.postgres.projections import PostgresProjectionStore, Schema
 from ryorin.adapters.postgres.prompts import SCHEMA as PROMPTS_SCHEMA
@@ -31,6 +33,8 @@ from ryorin.adapters.postgres.routing import SCHEMA as ROUTING_SCHEMA
 from ryorin.adapters.postgres.routing import PostgresRoutingRows
 from ryorin.adapters.postgres.search_rows import PostgresSearchRows
 from ryorin.adapters.postgres.search_tables import search_schema
+from ryorin.adapters.postgres.webhooks import SCHEMA as WEBHOOKS_SCHEMA
+from ryorin.adapters.postgres.webhooks import PostgresWebhookRows
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.contexts.conversations.module import ConversationsProjection
 from ryorin.contexts.evaluation.module import EvaluationProjection
@@ -42,9 +46,13 @@ from ryorin.contexts.knowledge.module import DocumentsProjection, SearchProjecti
 from ryorin.contexts.knowledge.pipeline import DEFAULT_EMBEDDING
 from ryorin.contexts.prompts.module import PromptsProjection
 from ryorin.contexts.routing.module import RoutingProjection
+from ryorin.contexts.traffic.module import ObjectivesProjection
+from ryorin.contexts.webhooks.module import WebhooksProjection
+from ryorin.kernel.bus import CommandBus
 from ryorin.kernel.projection import Projection, ProjectionRunner
 from ryorin.processes.erase_documents import ErasureProjection
 from ryorin.processes.keep_answers_fresh import FreshnessProjection
+from ryorin.processes.tell_webhooks import WebhookTeller
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +78,10 @@ class Projections:
                 await self.runners[name].rebuild(settle=False)
 
 
-def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -> Projections:
-    """All projections, each with its store; `spaces` are indexes' engines."""
+def build_projections(
+    base: Foundation, spaces: Mapping[str, EmbeddingEngine], bus: Callable[[], CommandBus]
+) -> Projections:
+    """All projections, each with its store; `spaces` are indexes' engines, `bus` is there once everything is built."""
     space = spaces[DEFAULT_EMBEDDING]
     stores: dict[str, PostgresProjectionStore[Any]] = {}
     runners: dict[str, ProjectionRunner[Any]] = {}
@@ -88,6 +98,10 @@ def build_projections(base: Foundation, spaces: Mapping[str, EmbeddingEngine]) -
     add(ConversationsProjection(), CONVERSATIONS_SCHEMA, PostgresConversationRows, BATCH)
     add(PromptsProjection(), PROMPTS_SCHEMA, PostgresPromptRows, BATCH)
     add(EvaluationProjection(), EVALUATION_SCHEMA, PostgresEvaluationRows, BATCH)
+    add(ObjectivesProjection(), OBJECTIVES_SCHEMA, PostgresObjectiveRows, BATCH)
+    add(WebhooksProjection(), WEBHOOKS_SCHEMA, PostgresWebhookRows, BATCH)
+    # it writes no rows; what it has sent is in the command log
+    add(WebhookTeller(bus, base.clock), Schema("", ()), PostgresWebhookRows, BATCH)
     add(RoutingProjection(), ROUTING_SCHEMA, PostgresRoutingRows, BATCH)
     add(DocumentsProjection(), DOCUMENTS_SCHEMA, PostgresDocumentRows, BATCH)
     add(

@@ -57,10 +57,14 @@ class Ports:
     shapes: Shapes
     telemetry: Telemetry
 
+    def scoring(self) -> Scoring:
+        """Every metric behind one call."""
+        return Scoring(self.subject, self.vectors, self.shapes, self.evaluations)
+
 
 def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any, Any]]:
     """The write side's dispatch table."""
-    scoring = Scoring(ports.subject, ports.vectors, ports.shapes, ports.evaluations)
+    scoring = ports.scoring()
     return {
         commands.PutDataset: PutDatasetHandler(ports.contents),
         commands.RemoveDataset: RemoveDatasetHandler(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 import typer
 from rich.table import Table
@@ -24,12 +24,14 @@ from ryorin.contexts.evaluation.specs import Split as SplitName
 from ryorin.contexts.operations.queries import CommandView, GetCommand
 from ryorin.contexts.prompts.queries import GetPrompt
 from ryorin.contexts.prompts.versions import PromptReference
+from ryorin.contexts.traffic.queries import ListSamples
 from ryorin.entrypoints.cli import dataset_files
 from ryorin.entrypoints.cli.session import READING, WORKING, Session, print_json, settled
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.codec import from_json
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.events import LogPosition
+from ryorin.processes.collect_items import items_of
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Dataset = Annotated[str, typer.Argument(help="The dataset's name.")]
@@ -58,6 +60,26 @@ def build_datasets(session: Session) -> typer.Typer:
             view = await services.queries.ask(GetDataset(dataset=dataset), session.administrator)
             splits = ", ".join(f"{count} {name}" for name, count in view.splits.items())
             session.out.print(f"{dataset} has version {view.version}: {splits}", markup=False)
+
+        session.run(WORKING, work)
+
+    @group.command()
+    def collect(
+        dataset: Dataset,
+        prompt: Annotated[str, typer.Option(help="Of whose answers.")],
+        label: Annotated[str | None, typer.Option(help="As it was asked for.")] = None,
+        rating: Annotated[Literal["good", "bad"] | None, typer.Option(help="As somebody found them.")] = None,
+        limit: Annotated[int, typer.Option(min=1, max=1000, help="The newest so many.")] = 1000,
+    ) -> None:
+        """Make a version of answers that were stored in production."""
+
+        async def work(services: Services) -> None:
+            query = ListSamples(prompt=prompt, label=label, rating=rating, limit=limit)
+            page = await services.queries.ask(query, session.administrator)
+            kept = await services.keep_items(session.administrator, items_of(page.samples))
+            command = PutDataset(dataset=dataset, content_hash=kept)
+            receipt = await services.commands.send(command, session.administrator)
+            session.out.print(f"{dataset} has {(receipt.record.result or {})['items']} items", markup=False)
 
         session.run(WORKING, work)
 

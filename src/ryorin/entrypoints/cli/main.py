@@ -25,6 +25,7 @@ from ryorin.entrypoints.cli import (
     experts,
     gateway,
     keys,
+    objectives,
     people,
     projections,
     prompts,
@@ -67,6 +68,7 @@ def build_cli(session: Session, serve: Serve, keeping: tuple[backups.Work, backu
     backups.add(cli, session, *keeping)
     people.add(cli, session)
     gateway.add(cli, session)
+    objectives.add(cli, session)
     cli.add_typer(experts.build(session), name="experts")
     cli.add_typer(prompts.build(session), name="prompts")
     cli.add_typer(evaluations.build_datasets(session), name="datasets")

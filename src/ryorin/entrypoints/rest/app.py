@@ -28,11 +28,13 @@ from ryorin.entrypoints.rest import (
     health,
     intents,
     langfuse,
+    objectives,
     prompts,
     routing,
     search,
     styles,
     tasks,
+    webhooks,
 )
 from ryorin.entrypoints.rest.schemas import Problem
 from ryorin.entrypoints.services import Services
@@ -76,6 +78,8 @@ def build_api(
         routing,
         prompts,
         langfuse,
+        objectives,
+        webhooks,
         evaluations,
         styles,
         intents,

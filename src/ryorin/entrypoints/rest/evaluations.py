@@ -24,12 +24,14 @@ from ryorin.contexts.evaluation.queries import (
 from ryorin.contexts.evaluation.specs import DatasetItem, EvaluationSpec, Metric, MetricKind, Split, Target
 from ryorin.contexts.prompts.queries import GetPrompt
 from ryorin.contexts.prompts.versions import PromptReference, VersionView
+from ryorin.contexts.traffic.queries import ListSamples, SamplesPage
 from ryorin.entrypoints.rest.commands import command_response
 from ryorin.entrypoints.rest.context import Caller, CallerNeeded, DemandNeeded, IdempotencyKey
 from ryorin.entrypoints.rest.schemas import Body, CommandState, Written
 from ryorin.kernel.bus import authorised
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.consistency import Consistency
+from ryorin.processes.collect_items import items_of
 
 datasets = APIRouter(prefix="/api/v1/datasets", tags=["evaluation"])
 router = APIRouter(prefix="/api/v1/evaluations", tags=["evaluation"])
@@ -80,6 +82,19 @@ class DatasetBody(Body):
     )
 
     items: list[ItemBody]
+    note: str = ""
+
+
+class CollectBody(Body):
+    """Which stored answers become items."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"prompt": "assistant", "rating": "bad"}]})
+
+    prompt: str
+    label: str | None = None
+    version: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    rating: Literal["good", "bad"] | None = Field(default=None, description="Only those that somebody found so")
+    limit: int = Field(default=1000, ge=1, le=MAX_PAGE)
     note: str = ""
 
 
@@ -161,6 +176,20 @@ async def put_dataset(
 ) -> Written:
     """Make a version of a dataset; the same items again make none. Splits are fixed with it."""
     content_hash = await caller.services.keep_items(caller.actor, [one.item() for one in body.items])
+    command = PutDataset(dataset=dataset, content_hash=content_hash, note=body.note)
+    return Written(**await caller.send_and_settle(command, SETTLED, key))
+
+
+@datasets.post("/{dataset}/from-answers")
+async def collect(
+    dataset: DatasetName, body: CollectBody, caller: CallerNeeded, demand: DemandNeeded, key: IdempotencyKey = None
+) -> Written:
+    """Make a version of answers that were stored in production: corrections, and answers found good, are expected."""
+    query = ListSamples(
+        prompt=body.prompt, label=body.label, version=body.version, rating=body.rating, limit=body.limit
+    )
+    page: SamplesPage = await caller.ask(query, demand)
+    content_hash = await caller.services.keep_items(caller.actor, items_of(page.samples))
     command = PutDataset(dataset=dataset, content_hash=content_hash, note=body.note)
     return Written(**await caller.send_and_settle(command, SETTLED, key))
 

@@ -9,15 +9,11 @@ import numpy as np
 
 from ryorin.contexts.evaluation.domain.sequential import BettingTest
 from ryorin.contexts.evaluation.domain.statistics import (
-    CONFIDENCE,
-    Interval,
     bootstrap_interval,
-    holm,
     mcnemar,
     mean_interval,
     minimum_detectable_effect,
     paired_p,
-    wilson,
 )
 from ryorin.contexts.evaluation.queries import MetricComparison
 from ryorin.contexts.evaluation.specs import (
@@ -26,6 +22,7 @@ from ryorin.contexts.evaluation.specs import (
     Metric,
     MetricSummary,
 )
+from ryorin.kernel.intervals import CONFIDENCE, Interval, holm, wilson
 
 ALPHA = 0.05
 # lower is better

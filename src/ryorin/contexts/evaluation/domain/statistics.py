@@ -7,40 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-CONFIDENCE = 0.95
+from ryorin.kernel.intervals import CONFIDENCE, Interval, normal_quantile
+
 RESAMPLES = 4_000
 # resampled means held at a time
 BLOCK = 2_000_000
 
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate with the bounds that hold it at the given confidence."""
-
-    estimate: float
-    low: float
-    high: float
-    confidence: float = CONFIDENCE
-
-
-def wilson(successes: int, trials: int, confidence: float = CONFIDENCE) -> Interval:
-    """The interval of a rate (Wilson, 1927); of no trials nothing is known: 0 to 1."""
-    if trials == 0:
-        return Interval(math.nan, 0.0, 1.0, confidence)
-    z = _z(confidence)
-    rate, square = successes / trials, z * z
-    middle = (rate + square / (2 * trials)) / (1 + square / trials)
-    half = z / (1 + square / trials) * math.sqrt(rate * (1 - rate) / trials + square / (4 * trials**2))
-    return Interval(rate, max(0.0, middle - half), min(1.0, middle + half), confidence)
 
 
 def mean_interval(
@@ -105,28 +84,18 @@ def paired_p(differences: Sequence[float], clusters: Sequence[str] | None = None
     return 0.0 if error == 0 else t_tail(abs(estimate) / error, groups - 1)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values of several comparisons, adjusted so that a false one among all is as rare as for one (Holm, 1979)."""
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return adjusted
-
-
 def minimum_detectable_effect(
     deviation: float, items: int, power: float = 0.8, confidence: float = CONFIDENCE
 ) -> float:
     """The true mean difference that so many items show with this probability; `deviation` is that of a difference."""
     if items == 0:
         return math.inf
-    return (_z(confidence) + NormalDist().inv_cdf(power)) * deviation / math.sqrt(items)
+    return (normal_quantile(confidence) + NormalDist().inv_cdf(power)) * deviation / math.sqrt(items)
 
 
 def items_needed(deviation: float, effect: float, power: float = 0.8, confidence: float = CONFIDENCE) -> int:
     """How many items show a true mean difference of `effect` with this probability."""
-    return math.ceil(((_z(confidence) + NormalDist().inv_cdf(power)) * deviation / effect) ** 2)
+    return math.ceil(((normal_quantile(confidence) + NormalDist().inv_cdf(power)) * deviation / effect) ** 2)
 
 
 def corrected_rate(
@@ -137,7 +106,7 @@ def corrected_rate(
     The interval takes the judge's own uncertainty in (Lang & Reiczigel, 2014). A judge no better than chance says
     nothing: 0 to 1.
     """
-    z = _z(CONFIDENCE)
+    z = normal_quantile(CONFIDENCE)
     (found, items), (true, positives), (false, negatives) = rate_of, sensitivity_of, specificity_of
     n, hits, rejections = items + z * z, positives + 2, negatives + 2
     rate = (found + z * z / 2) / n
@@ -187,10 +156,6 @@ def _resampled(sums: Values, sizes: Values, resamples: int, random: np.random.Ge
         chosen = random.integers(0, groups, (min(block, resamples - first), groups))
         made.append(sums[chosen].sum(axis=1) / sizes[chosen].sum(axis=1))
     return cast(Values, np.concatenate(made))
-
-
-def _z(confidence: float) -> float:
-    return NormalDist().inv_cdf(0.5 + confidence / 2)
 
 
 def _log_choose(total: int, chosen: int) -> float:

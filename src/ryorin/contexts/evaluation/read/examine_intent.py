@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 
 from ryorin.contexts.evaluation.domain.intent import counterpart, fulfilled, replacement, requirements
-from ryorin.contexts.evaluation.domain.statistics import wilson
 from ryorin.contexts.evaluation.ports import Subject
 from ryorin.contexts.evaluation.queries import DiffIntent, ExamineIntent
 from ryorin.contexts.evaluation.specs import (
@@ -19,6 +18,7 @@ from ryorin.contexts.evaluation.specs import (
     RequirementChange,
     Target,
 )
+from ryorin.kernel.intervals import wilson
 from ryorin.kernel.messages import Actor
 
 PROBES_AT_A_TIME = 4

@@ -1,0 +1,1 @@
+"""The rules of objectives: budgets, burn rates and drift."""

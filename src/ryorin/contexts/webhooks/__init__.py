@@ -1,0 +1,1 @@
+"""Others are told what happened: events sent to their addresses, signed."""

@@ -1,0 +1,137 @@
+"""Takes down what was given with prompts: counted, timed, and some of it stored (ADR-0033)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import perf_counter
+
+from ryorin.contexts.answers.queries import Answer, AnswerQuestion, PromptUse
+from ryorin.contexts.prompts.versions import PRODUCTION
+from ryorin.contexts.traffic.ports import TrafficNotes
+from ryorin.contexts.traffic.specs import AnswerSample, PromptAt, PromptTotals
+from ryorin.kernel.errors import RyorinError
+from ryorin.kernel.messages import Actor
+from ryorin.kernel.ports import Clock, Ids
+
+# said of answers of which nobody could make sure that nothing newer should have been seen
+UNSURE = ("unverified", "behind")
+MADE = ("miss", "bypass")
+
+
+@dataclass(slots=True)
+class Given:
+    """A question that is being answered with a prompt, and what came of it."""
+
+    asked: AnswerQuestion
+    prompted: AnswerQuestion
+    answer: Answer | None = None
+    began: float = field(default_factory=perf_counter)
+
+
+class PromptTraffic:
+    """Counts every answer given with a prompt, and stores those that chance picks."""
+
+    def __init__(self, notes: TrafficNotes, clock: Clock, ids: Ids, random: Callable[[], float]) -> None:
+        self._notes = notes
+        self._clock = clock
+        self._ids = ids
+        self._random = random
+
+    async def stored(self, asked: AnswerQuestion, actor: Actor) -> bool:
+        """Whether chance picks the answer to a question, to be stored."""
+        if asked.prompt is None:
+            return False
+        share = await self._notes.share(actor.org_id, asked.prompt.name, _label(asked.prompt))
+        return share > 0 and self._random() < share
+
+    @contextmanager
+    def watching(
+        self, asked: AnswerQuestion, prompted: AnswerQuestion, actor: Actor, *, stored: bool
+    ) -> Iterator[Given]:
+        """Count what comes of a question: its answer, once it is set, or that there was none.
+
+        A user's mistake is nobody's failure, and whoever leaves before the end has not been given anything.
+        """
+        given = Given(asked, prompted)
+        try:
+            yield given
+        except RyorinError as error:
+            if error.retryable:
+                self._failed(given, actor)
+            raise
+        if given.answer is not None and asked.prompt is not None:
+            self._answered(given, given.answer, asked.prompt, actor, stored)
+
+    def _failed(self, given: Given, actor: Actor) -> None:
+        at = _at(given)
+        if at is not None:
+            self._notes.note(actor.org_id, at, PromptTotals(failed=1), (None,) * 4)
+
+    def _answered(self, given: Given, answer: Answer, use: PromptUse, actor: Actor, stored: bool) -> None:
+        at = _at(given)
+        if at is None:
+            return
+        milliseconds, made = (perf_counter() - given.began) * 1000, answer.cache in MADE
+        usd = answer.usd if made else 0.0
+        totals = PromptTotals(
+            answers=1,
+            cached=int(not made),
+            stale=int(answer.cache == "stale" or any(part.endswith(UNSURE) for part in answer.degraded)),
+            prompt_tokens=answer.usage.prompt_tokens if made else 0,
+            completion_tokens=answer.usage.completion_tokens if made else 0,
+            usd=usd,
+        )
+        question = _question(given.asked) or _question(given.prompted)
+        self._notes.note(actor.org_id, at, totals, (milliseconds, usd * 1e6, len(question), len(answer.text)))
+        if stored:
+            self._notes.keep(
+                actor.org_id, self._sample(given, answer, use, at, actor, milliseconds, usd, self._clock.now())
+            )
+
+    def _sample(
+        self,
+        given: Given,
+        answer: Answer,
+        use: PromptUse,
+        at: PromptAt,
+        actor: Actor,
+        milliseconds: float,
+        usd: float,
+        now: datetime,
+    ) -> AnswerSample:
+        grounding = given.prompted.grounding
+        return AnswerSample(
+            id=self._ids.new().hex,
+            answer_id=answer.id,
+            at=at,
+            asked_at=now,
+            question=_question(given.asked),
+            messages=tuple((message.role, message.content) for message in given.prompted.messages),
+            text=answer.text,
+            variables=use.variables,
+            contexts=tuple(citation.quote for citation in answer.citations),
+            collection=grounding.collection if grounding else None,
+            documents=tuple(sorted({citation.document for citation in answer.citations})),
+            readers=actor.readers,
+            milliseconds=milliseconds,
+            usd=usd,
+            model=answer.model,
+        )
+
+
+def _at(given: Given) -> PromptAt | None:
+    use, used = given.asked.prompt, given.prompted.prompted
+    if use is None or used is None:
+        return None
+    return PromptAt(used.name, used.version, _label(use))
+
+
+def _label(use: PromptUse) -> str:
+    return "" if use.version is not None else use.label or PRODUCTION
+
+
+def _question(query: AnswerQuestion) -> str:
+    return next((message.content for message in reversed(query.messages) if message.role == "user"), "")
