@@ -27,6 +27,10 @@ FIRST = (
     "put /api/v1/styles/{style}",
     "post /api/v1/evaluations",
     "put /api/v1/objectives/{objective}",
+    "put /api/v1/annotation-queues/{queue}",
+    "post /api/v1/annotation-queues/{queue}/items",
+    "get /api/v1/annotation-queues/{queue}/next",
+    "post /api/v1/annotation-queues/{queue}/annotations",
     # its example wants a version that is there, and the command of the training is waited for
     "post /api/v1/gate/train",
 )
@@ -48,6 +52,7 @@ LAST = (
     "delete /api/v1/prompts/{prompt}/labels/{label}",
     "delete /api/v1/prompts/{prompt}",
     "delete /api/v1/objectives/{objective}",
+    "delete /api/v1/annotation-queues/{queue}",
     "delete /api/v1/datasets/{dataset}",
     "delete /api/v1/styles/{style}",
     "delete /api/v1/conversations/{conversation}",
@@ -67,6 +72,8 @@ REFUSED = {
     "post /api/v1/routing/{decision}/feedback": (404,),
     # nothing is stored of the prompt's answers, or was found bad
     "post /api/v1/datasets/{dataset}/from-answers": (400,),
+    # no judge was asked in the evaluation of the example
+    "get /api/v1/annotation-queues/{queue}/calibration": (400,),
     # its secret is not set on this server, so there is no such webhook
     "put /api/v1/webhooks/{webhook}": (400,),
     "delete /api/v1/webhooks/{webhook}": (404,),

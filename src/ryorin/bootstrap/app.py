@@ -229,6 +229,7 @@ async def _assemble(
         keeper=features.remembering.keeper,
         keep_items=features.evaluating.keep_items,
         keep_feedback=features.observing.keep_feedback,
+        annotations=features.annotating,
         checks=Checks(base, engine, settings).run,
         scrub=_scrubber(remains, settings),
         metrics=Figures(base).render,

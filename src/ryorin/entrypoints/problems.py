@@ -48,6 +48,8 @@ STATUS: Mapping[str, int] = {
     "objective_not_found": 404,
     "sample_not_found": 404,
     "webhook_not_found": 404,
+    "queue_not_found": 404,
+    "nothing_to_annotate": 404,
     "webhook_refused": 422,
     "webhook_failed": 503,
     "not_comparable": 409,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ryorin.contexts.annotation.specs import AnnotationItem
 from ryorin.contexts.conversations.commands import PutSettings, SaveMessages
 from ryorin.contexts.conversations.turns import TurnRole, UserSettings
 from ryorin.contexts.evaluation.specs import DatasetItem
@@ -53,6 +54,18 @@ class FeedbackKeeper(Protocol):
 
     async def __call__(self, actor: Actor, correction: str | None, comment: str) -> str:
         """Its id; raises Forbidden."""
+        ...
+
+
+class AnnotationKeeper(Protocol):
+    """Stores answers that are to be judged, and comments, before the commands that refer to them."""
+
+    async def items(self, actor: Actor, queue: str, items: Sequence[AnnotationItem]) -> str:
+        """The name of their batch; raises Forbidden, and InvalidInput when there are none."""
+        ...
+
+    async def comment(self, actor: Actor, queue: str, item: str, text: str) -> None:
+        """Keep a comment; raises Forbidden."""
         ...
 
 
@@ -117,6 +130,7 @@ class Services:
     keeper: ConversationKeeper
     keep_items: DatasetKeeper
     keep_feedback: FeedbackKeeper
+    annotations: AnnotationKeeper
     checks: Callable[[], Awaitable[Sequence[Check]]]
     scrub: Callable[[], Awaitable[ScrubReport]]
     metrics: Callable[[], Awaitable[bytes]]

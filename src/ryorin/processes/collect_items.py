@@ -1,13 +1,28 @@
-"""Stored answers to items of a dataset: what was asked in production, and what a good answer is to those who know."""
+"""Answers to items: of datasets, with what a good answer is to those who know, and of queues, to be judged."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import unicodedata
 from collections.abc import Sequence
 
-from ryorin.contexts.evaluation.specs import DatasetItem
-from ryorin.contexts.traffic.specs import SampleView
+from ryorin.contexts.annotation.specs import AnnotationItem
+from ryorin.contexts.evaluation.queries import (
+    MAX_PAGE,
+    EvaluationView,
+    GetEvaluation,
+    ItemsPage,
+    ListItems,
+    ListResults,
+    ResultsPage,
+)
+from ryorin.contexts.evaluation.specs import DatasetItem, ItemResult
+from ryorin.contexts.traffic.specs import AnswerSample, SampleView
+from ryorin.kernel.bus import QueryBus
+from ryorin.kernel.consistency import EVENTUAL, Consistency
+from ryorin.kernel.errors import NotFound
+from ryorin.kernel.messages import Actor
 
 
 def items_of(views: Sequence[SampleView]) -> list[DatasetItem]:
@@ -50,3 +65,71 @@ def _expected(view: SampleView) -> str | None:
 def _source(*parts: str) -> str:
     same = "\x1f".join("".join(unicodedata.normalize("NFKC", part).casefold().split()) for part in parts)
     return hashlib.sha256(same.encode()).hexdigest()[:16]
+
+
+def annotation_items_of(views: Sequence[SampleView]) -> list[AnnotationItem]:
+    """Stored answers to be judged by people: as they were given, without what was said of them."""
+    return [
+        AnnotationItem(
+            id=view.sample.id,
+            question=view.sample.question or _last_of(view.sample),
+            answer=view.sample.text,
+            contexts=view.sample.contexts,
+            documents=tuple(f"{view.sample.collection}/{document}" for document in view.sample.documents),
+            readers=view.sample.readers,
+        )
+        for view in views
+    ]
+
+
+async def evaluated_items(
+    bus: QueryBus, actor: Actor, evaluation: str, limit: int, demand: Consistency = EVENTUAL
+) -> list[AnnotationItem]:
+    """So many answers of an evaluation, picked by chance, but the same ones each time. Raises EvaluationNotFound."""
+    view: EvaluationView = await bus.ask(GetEvaluation(evaluation=evaluation), actor, demand)
+    results: list[ItemResult] = []
+    offset: int | None = 0
+    while offset is not None:
+        ask = ListResults(evaluation=evaluation, offset=offset, limit=MAX_PAGE)
+        page: ResultsPage = await bus.ask(ask, actor)
+        results += [one for one in page.results if one.answered is not None]
+        offset = page.next_offset
+    asked = await _asked(bus, actor, view)
+    results.sort(key=lambda one: hashlib.sha256(f"{evaluation}\x1f{one.item}".encode()).digest())
+    return [_judged_item(evaluation, one, asked.get(one.item)) for one in results[:limit]]
+
+
+async def _asked(bus: QueryBus, actor: Actor, view: EvaluationView) -> dict[str, DatasetItem]:
+    found: dict[str, DatasetItem] = {}
+    offset: int | None = 0
+    while offset is not None:
+        ask = ListItems(dataset=view.spec.dataset, version=view.spec.dataset_version, offset=offset, limit=MAX_PAGE)
+        try:
+            page: ItemsPage = await bus.ask(ask, actor)
+        except NotFound:
+            # the dataset is gone: the answers are still there to be judged
+            return found
+        found |= {item.id: item for item in page.items}
+        offset = page.next_offset
+    return found
+
+
+def _judged_item(evaluation: str, result: ItemResult, item: DatasetItem | None) -> AnnotationItem:
+    answered = result.answered
+    assert answered is not None  # those without are left out
+    question = ""
+    if item is not None:
+        question = item.input or json.dumps(dict(item.variables), ensure_ascii=False)
+    return AnnotationItem(
+        id=result.item,
+        question=question,
+        answer=answered.text,
+        contexts=answered.contexts,
+        expected=item.expected if item else None,
+        evaluation=evaluation,
+        documents=answered.documents,
+    )
+
+
+def _last_of(sample: AnswerSample) -> str:
+    return next((text for role, text in reversed(sample.messages) if role == "user"), "")

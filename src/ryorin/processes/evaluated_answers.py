@@ -51,6 +51,7 @@ class EvaluatedAnswers:
             completion_tokens=answer.usage.completion_tokens,
             usd=answer.usd if answer.cache in ("miss", "bypass") else 0.0,
             model=answer.model,
+            documents=tuple(sorted({f"{target.collection}/{citation.document}" for citation in answer.citations})),
         )
 
     async def judge(self, actor: Actor, model: str | None, instructions: str, text: str) -> str:

@@ -71,6 +71,21 @@ WITH gone AS (
 UPDATE answer_feedback SET correction = NULL, comment = ''
 WHERE org_id = %(org_id)s AND answer_id IN (SELECT answer_id FROM gone)
 """
+# scores stay: they are numbers; what they were given for goes
+FORGET_RESULTS = """
+UPDATE evaluation_results
+SET result = jsonb_set(result, '{answered}', result->'answered' || '{"text": "", "contexts": []}')
+             || jsonb_build_object('scores', (SELECT COALESCE(jsonb_object_agg(key, value || '{"detail": ""}'), '{}')
+                                              FROM jsonb_each(result->'scores')))
+WHERE org_id = %(org_id)s AND result->'answered'->'documents' ? %(quoted)s
+"""
+FORGET_ANNOTATED = """
+WITH gone AS (
+    DELETE FROM annotation_items WHERE org_id = %(org_id)s AND documents @> ARRAY[%(quoted)s::text]
+    RETURNING queue, item)
+UPDATE annotations a SET comment = '' FROM gone
+WHERE a.org_id = %(org_id)s AND (a.queue, a.item) = (gone.queue, gone.item)
+"""
 DOOM = """
 INSERT INTO doomed_contents (org_id, content_hash) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING
 """
@@ -134,7 +149,9 @@ class PostgresErasures:
         }
         await self._redact(erased, REDACT_EVENTS, {})
         await self._redact(erased, REDACT_COMMANDS, parameters)
-        await run(self._connection, FORGET_SAMPLES, {"org_id": erased.stream.org_id, **parameters})
+        quoting = {**parameters, "org_id": erased.stream.org_id, "quoted": f"{event.collection}/{event.document}"}
+        for statement in (FORGET_SAMPLES, FORGET_RESULTS, FORGET_ANNOTATED):
+            await run(self._connection, statement, quoting)
         await run(self._connection, "SELECT pg_notify(%s, '')", (Channel.COMMANDS.value,))
 
     async def redact_file(self, forgotten: RecordedEvent) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ryorin.bootstrap.settings import Settings
+from ryorin.bootstrap.wiring.annotation import Annotating, build_annotation
 from ryorin.bootstrap.wiring.conversations import Remembering, build_conversations
 from ryorin.bootstrap.wiring.evaluation import Evaluating, build_evaluation
 from ryorin.bootstrap.wiring.foundation import Foundation
@@ -22,21 +23,22 @@ from ryorin.processes.semantic_hits import Embed
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Conversations, evaluations, traffic and webhooks."""
+    """Conversations, evaluations, traffic, webhooks and annotation."""
 
     remembering: Remembering
     evaluating: Evaluating
     observing: Observing
     telling: Telling
+    annotating: Annotating
 
     def command_handlers(self) -> Mapping[type[Command], CommandHandler[Any, Any]]:
         """The write sides."""
-        parts = self.remembering, self.evaluating, self.observing, self.telling
+        parts = self.remembering, self.evaluating, self.observing, self.telling, self.annotating
         return {kind: handler for part in parts for kind, handler in part.command_handlers().items()}
 
     def query_handlers(self) -> Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]:
         """The read sides."""
-        parts = self.remembering, self.evaluating, self.observing, self.telling
+        parts = self.remembering, self.evaluating, self.observing, self.telling, self.annotating
         return {kind: handler for part in parts for kind, handler in part.query_handlers().items()}
 
 
@@ -56,4 +58,5 @@ def build_features(
         evaluating,
         build_traffic(base, evaluating.scoring, embed, commands),
         build_webhooks(base, settings, gateway.secrets, stack),
+        build_annotation(base, queries),
     )

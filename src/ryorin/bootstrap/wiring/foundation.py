@@ -18,6 +18,8 @@ from ryorin.adapters.postgres.projections import PostgresReadPositions
 from ryorin.adapters.postgres.transactions import PostgresTransactions
 from ryorin.adapters.prometheus.metrics import PrometheusMetrics
 from ryorin.bootstrap.wiring.queues import Workers
+from ryorin.contexts.annotation import commands as annotation_commands
+from ryorin.contexts.annotation import events as annotation_events
 from ryorin.contexts.answers import commands as answers_commands
 from ryorin.contexts.answers import events as answers_events
 from ryorin.contexts.conversations import commands as conversations_commands
@@ -83,6 +85,7 @@ def build_foundation(
         *conversations_events.EVENTS,
         *evaluation_events.EVENTS,
         *traffic_events.EVENTS,
+        *annotation_events.EVENTS,
         *webhooks_events.EVENTS,
     )
     for commands in (
@@ -97,6 +100,7 @@ def build_foundation(
         conversations_commands,
         evaluation_commands,
         traffic_commands,
+        annotation_commands,
         webhooks_commands,
     ):
         commands_known.register(*commands.COMMANDS)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ryorin.adapters.onnx_e5.products import OnnxByteProducts
+from ryorin.adapters.postgres.annotations import SCHEMA as QUEUES_SCHEMA
+from ryorin.adapters.postgres.annotations import PostgresQueueRows
 from ryorin.adapters.postgres.answers import PostgresAnswerRows
 from ryorin.adapters.postgres.catalogue import SCHEMA as CATALOGUE_SCHEMA
 from ryorin.adapters.postgres.catalogue import PostgresCatalogueRows
@@ -36,6 +38,7 @@ from ryorin.adapters.postgres.search_tables import search_schema
 from ryorin.adapters.postgres.webhooks import SCHEMA as WEBHOOKS_SCHEMA
 from ryorin.adapters.postgres.webhooks import PostgresWebhookRows
 from ryorin.bootstrap.wiring.foundation import Foundation
+from ryorin.contexts.annotation.module import QueuesProjection
 from ryorin.contexts.conversations.module import ConversationsProjection
 from ryorin.contexts.evaluation.module import EvaluationProjection
 from ryorin.contexts.files.module import FilesProjection
@@ -100,6 +103,7 @@ def build_projections(
     add(EvaluationProjection(), EVALUATION_SCHEMA, PostgresEvaluationRows, BATCH)
     add(ObjectivesProjection(), OBJECTIVES_SCHEMA, PostgresObjectiveRows, BATCH)
     add(WebhooksProjection(), WEBHOOKS_SCHEMA, PostgresWebhookRows, BATCH)
+    add(QueuesProjection(), QUEUES_SCHEMA, PostgresQueueRows, BATCH)
     # it writes no rows; what it has sent is in the command log
     add(WebhookTeller(bus, base.clock), Schema("", ()), PostgresWebhookRows, BATCH)
     add(RoutingProjection(), ROUTING_SCHEMA, PostgresRoutingRows, BATCH)

@@ -9,6 +9,7 @@ from typing import Any
 from ryorin.contexts.evaluation import commands, queries
 from ryorin.contexts.evaluation.domain.datasets import split_up
 from ryorin.contexts.evaluation.domain.genome import genome_of
+from ryorin.contexts.evaluation.domain.statistics import corrected_rate
 from ryorin.contexts.evaluation.ports import (
     DatasetContents,
     Evaluations,
@@ -38,6 +39,7 @@ __all__ = [
     "Scoring",
     "changes",
     "command_handlers",
+    "corrected_rate",
     "genome_of",
     "query_handlers",
     "split_up",

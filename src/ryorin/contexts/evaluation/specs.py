@@ -135,7 +135,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer to an item: `milliseconds` until it was whole, tokens and USD as the provider counted them."""
+    """An answer to an item: `milliseconds` until it was whole, tokens and USD as the provider counted them.
+
+    `documents` are those that it quotes, as COLLECTION/DOCUMENT.
+    """
 
     text: str
     contexts: tuple[str, ...] = ()
@@ -144,6 +147,7 @@ class Answered:
     completion_tokens: int = 0
     usd: float = 0.0
     model: str = ""
+    documents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import ryorin
 from ryorin.entrypoints.problems import SERVER_ERROR, problem, retry_after_of, status_of
 from ryorin.entrypoints.rest import (
     administration,
+    annotation,
     answers,
     cache,
     collections,
@@ -81,6 +82,7 @@ def build_api(
         objectives,
         webhooks,
         evaluations,
+        annotation,
         styles,
         intents,
         conversations,
