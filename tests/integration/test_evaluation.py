@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ from ryorin.contexts.evaluation.queries import (
     ListItems,
     ListResults,
 )
-from ryorin.contexts.evaluation.specs import DatasetItem, EvaluationSpec, Metric, Target
+from ryorin.contexts.evaluation.specs import DatasetItem, EvaluationSpec, Metric, StopRule, Target
 from ryorin.contexts.gateway.catalogue import ModelSpec, PriceTable, ProviderSpec
 from ryorin.contexts.gateway.commands import PutModel, PutProvider
 from ryorin.contexts.gateway.queries import CATALOGUE_MODEL
@@ -269,3 +271,50 @@ async def test_a_label_with_a_gate_moves_when_a_comparison_shows_it(app: App, up
     (view,) = await app.services.queries.ask(ListPrompts(), ADMIN, demand)
     assert view.about.gates == {"production": gate}
     await send(app, GatePromptLabel(prompt="adder", label="production"), version("Four.", "production"))
+
+
+async def test_a_run_stops_when_enough_is_known(app: App, upstream: Upstream) -> None:
+    await serve(app, upstream)
+    many = [DatasetItem(f"{n:03}", f"What is {n} + {n}?", expected=str(2 * n), split="test") for n in range(1, 151)]
+    await dataset(app, many)
+    upstream.replies = [sums(frozenset(range(1, 200)))]
+    _, demand = await run(app, "before", spec(Metric("numeric")))
+    await app.services.queries.ask(GetEvaluation(evaluation="before"), ADMIN, demand)
+    upstream.replies, upstream.bodies = [sums()], []
+    rule = StopRule("before", "numeric")
+    _, demand = await run(app, "after", replace(spec(Metric("numeric")), stop=rule))
+    found = await app.services.queries.ask(GetEvaluation(evaluation="after"), ADMIN, demand)
+    assert found.summary is not None and found.summary.planned == 150
+    assert "to be better than before in numeric" in found.summary.stopped
+    # what was being asked when it was known comes in too
+    assert 5 < found.summary.items <= 60 and len(upstream.bodies) == found.summary.items
+    compared = await app.services.queries.ask(CompareEvaluations(first="before", second="after"), ADMIN)
+    assert compared.metrics[0].verdict == "better" and compared.metrics[0].evidence >= 40
+    view, _ = await run(app, "other", replace(spec(Metric("numeric")), stop=StopRule("none", "numeric")), "failed")
+    assert view.error is not None and "no evaluation" in str(view.error)
+
+
+async def test_a_judge_prefers_in_both_orders_or_not_at_all(app: App, upstream: Upstream) -> None:
+    """Of three items the first is better, of the second the judge likes what it reads first, the third is the same."""
+    await serve(app, upstream)
+    await dataset(app, ITEMS[:3])
+
+    def answering(word: str) -> Reply:
+        async def reply(request: Request) -> Response:
+            text = (await request.json())["messages"][-1]["content"]
+            if "## Answer A" not in text:
+                return await completes("same" if "3 +" in text else f"{word} for {text}")(request)
+            ours_first = text.index("new") < text.index("old")
+            better = ("A" if ours_first else "B") if "1 +" in text else "A"
+            return await completes(json.dumps({"reason": "so", "better": better}))(request)
+
+        return reply
+
+    upstream.replies = [answering("old")]
+    await run(app, "before", spec(Metric("contains")))
+    upstream.replies = [answering("new")]
+    await run(app, "after", spec(Metric("pairwise", "before", model="big")))
+    page = await app.services.queries.ask(ListResults(evaluation="after"), ADMIN)
+    scores = [one.scores["pairwise"] for one in page.results]
+    assert [one.value for one in scores] == [1.0, 0.5, 0.5]
+    assert "its place and not the answer" in scores[1].detail and scores[2].detail == "both say the same"

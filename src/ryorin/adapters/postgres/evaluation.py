@@ -80,6 +80,7 @@ DONE = "SELECT item FROM evaluation_results WHERE org_id = %s AND evaluation = %
 PAGE = """
 SELECT result FROM evaluation_results WHERE org_id = %s AND evaluation = %s ORDER BY item OFFSET %s LIMIT %s
 """
+ONE = "SELECT result FROM evaluation_results WHERE org_id = %s AND evaluation = %s AND item = %s"
 ALL = "SELECT result FROM evaluation_results WHERE org_id = %s AND evaluation = %s ORDER BY item"
 
 
@@ -228,6 +229,11 @@ class PostgresItemResults:
         """By item."""
         rows = await self._pool.fetch(ALL, (org_id, evaluation))
         return [from_json(ItemResult, row["result"]) for row in rows]
+
+    async def one(self, org_id: OrgId, evaluation: str, item: str) -> ItemResult | None:
+        """What came of an item."""
+        row = await self._pool.fetch_one(ONE, (org_id, evaluation, item))
+        return from_json(ItemResult, row["result"]) if row else None
 
     async def page(self, org_id: OrgId, evaluation: str, offset: int, limit: int) -> Sequence[ItemResult]:
         """Some of them, by item."""

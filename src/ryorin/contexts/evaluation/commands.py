@@ -12,6 +12,7 @@ from ryorin.contexts.evaluation.specs import (
     StyleGenome,
     check_metrics,
     check_name,
+    check_stop,
 )
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command, Result, RetryPolicy, Scope
@@ -97,6 +98,8 @@ class RunEvaluation(Command):
         check_name("evaluation", self.evaluation)
         check_name("dataset", self.spec.dataset)
         check_metrics(self.spec.metrics)
+        if self.spec.stop is not None:
+            check_stop(self.spec.stop, self.spec.metrics)
         target = self.spec.target
         if target.prompt is None and target.model is None:
             raise InvalidInput("an evaluation asks a prompt, a model, or a model with a prompt")

@@ -61,7 +61,7 @@ class Ports:
 
     def scoring(self) -> Scoring:
         """Every metric behind one call."""
-        return Scoring(self.subject, self.vectors, self.shapes, self.evaluations)
+        return Scoring(self.subject, self.vectors, self.shapes, self.evaluations, self.results)
 
 
 def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any, Any]]:

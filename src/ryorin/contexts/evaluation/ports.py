@@ -70,6 +70,10 @@ class ItemResults(Protocol):
         """By item."""
         ...
 
+    async def one(self, org_id: OrgId, evaluation: str, item: str) -> ItemResult | None:
+        """What came of an item; None: nothing yet."""
+        ...
+
     async def page(self, org_id: OrgId, evaluation: str, offset: int, limit: int) -> Sequence[ItemResult]:
         """Some of them, by item."""
         ...

@@ -32,6 +32,7 @@ MetricKind = Literal[
     "hallucination",
     "style",
     "judge",
+    "pairwise",
 ]
 RequirementKind = Literal[
     "format",
@@ -78,7 +79,8 @@ class DatasetItem:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A measure by name; `option` is the regular expression, the JSON schema, the tolerance or the judge's rubric.
+    """A measure by name; `option` is the regular expression, the JSON schema, the tolerance, the judge's rubric, or the
+    evaluation whose answers a judge compares with (pairwise).
 
     `threshold` makes a pass of a score, for rates and gates.
     """
@@ -113,8 +115,19 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class StopRule:
+    """Ask no more items once it is shown that the target is better than another evaluation by more than `margin`, or
+    that it is not: by a test that may be looked at after every item. `evidence` is 1/alpha of each."""
+
+    against: str
+    metric: str
+    margin: float = 0.0
+    evidence: float = 40.0
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationSpec:
-    """A target on a split of a dataset's version, by these metrics."""
+    """A target on a split of a dataset's version, by these metrics; `stop` may end it before every item was asked."""
 
     target: Target
     dataset: str
@@ -122,6 +135,7 @@ class EvaluationSpec:
     split: Split | None
     metrics: tuple[Metric, ...]
     concurrency: int = 4
+    stop: StopRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +191,7 @@ class MetricSummary:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSummary:
-    """A whole run: latency in milliseconds, USD of all items."""
+    """A whole run: latency in milliseconds, USD of all items. `stopped` says why it ended before all `planned` ones."""
 
     items: int
     errors: int
@@ -187,6 +201,8 @@ class EvaluationSummary:
     usd: float
     prompt_tokens: int
     completion_tokens: int
+    planned: int | None = None
+    stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +303,7 @@ def check_metrics(metrics: tuple[Metric, ...]) -> None:
     if len(set(names)) < len(names):
         raise InvalidInput("a metric can be named once only")
     for metric in metrics:
-        if metric.kind in ("regex", "json_schema", "style") and not metric.option:
+        if metric.kind in ("regex", "json_schema", "style", "pairwise") and not metric.option:
             raise InvalidInput(f"the metric {metric.kind} needs `option`")
         if metric.threshold is not None and not 0 <= metric.threshold <= 1:
             raise InvalidInput(f"the threshold of {metric.kind} is {metric.threshold:g}; it must be 0-1")
@@ -295,6 +311,17 @@ def check_metrics(metrics: tuple[Metric, ...]) -> None:
             _check_pattern(metric.option)
         if metric.kind == "numeric" and metric.option:
             _check_tolerance(metric.option)
+
+
+def check_stop(stop: StopRule, metrics: tuple[Metric, ...]) -> None:
+    """Raise InvalidInput for a rule that can never be looked at."""
+    check_name("evaluation", stop.against)
+    if stop.metric not in {metric.name for metric in metrics}:
+        raise InvalidInput(f"the metric {stop.metric[:40]!r} that stops the evaluation is none of its own")
+    if not -1 < stop.margin < 1:
+        raise InvalidInput(f"margin is {stop.margin:g}; it must be between -1 and 1")
+    if not 2 <= stop.evidence <= 1e6:  # noqa: PLR2004
+        raise InvalidInput(f"evidence is {stop.evidence:g}; it must be 2-1000000 (20 errs once in twenty)")
 
 
 def _check_tolerance(text: str) -> None:

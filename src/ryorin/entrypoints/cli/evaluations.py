@@ -19,7 +19,7 @@ from ryorin.contexts.evaluation.queries import (
     ListDatasets,
     ListEvaluations,
 )
-from ryorin.contexts.evaluation.specs import SPLITS, EvaluationSpec, Metric, MetricKind, Target
+from ryorin.contexts.evaluation.specs import SPLITS, EvaluationSpec, Metric, MetricKind, StopRule, Target
 from ryorin.contexts.evaluation.specs import Split as SplitName
 from ryorin.contexts.operations.queries import CommandView, GetCommand
 from ryorin.contexts.prompts.queries import GetPrompt
@@ -132,6 +132,10 @@ def _running(group: typer.Typer, session: Session) -> None:
         collection: Annotated[str | None, typer.Option("--collection", "-c", help="Answer from its documents.")] = None,
         split: Split = None,
         concurrency: Annotated[int, typer.Option(help="Items asked at a time.")] = 4,
+        stop_against: Annotated[
+            str | None,
+            typer.Option(help="End when it is shown to be better than this evaluation, or not, by the first metric."),
+        ] = None,
         json: AsJson = False,
     ) -> None:
         """Ask every item and measure the answers; the same command again goes on where it stopped."""
@@ -150,6 +154,7 @@ def _running(group: typer.Typer, session: Session) -> None:
                 _split(split),
                 tuple(_metric(one) for one in metric),
                 concurrency,
+                StopRule(stop_against, _metric(metric[0]).name) if stop_against else None,
             )
             ended = await _ended(services, session, RunEvaluation(evaluation=evaluation, spec=spec))
             if ended.state != "succeeded":
@@ -258,6 +263,8 @@ def _show(session: Session, view: EvaluationView, json: bool) -> None:
     session.out.print(table)
     told = f"{view.summary.items} items, {view.summary.errors} errors, {view.summary.usd:.4f} USD"
     session.out.print(told, markup=False)
+    if view.summary.stopped:
+        session.out.print(f"of {view.summary.planned} items: {view.summary.stopped}", markup=False)
 
 
 def _metric(text: str) -> Metric:

@@ -21,7 +21,7 @@ from ryorin.contexts.evaluation.queries import (
     ListItems,
     ListResults,
 )
-from ryorin.contexts.evaluation.specs import DatasetItem, EvaluationSpec, Metric, MetricKind, Split, Target
+from ryorin.contexts.evaluation.specs import DatasetItem, EvaluationSpec, Metric, MetricKind, Split, StopRule, Target
 from ryorin.contexts.prompts.queries import GetPrompt
 from ryorin.contexts.prompts.versions import PromptReference, VersionView
 from ryorin.contexts.traffic.queries import ListSamples, SamplesPage
@@ -107,6 +107,16 @@ class MetricBody(Body):
     model: str | None = Field(default=None, description="The judge")
 
 
+class StopBody(Body):
+    """End when it is shown that the target is better than another evaluation by more than `margin`, or that it is not;
+    the test may be looked at after every item (ADR-0029)."""
+
+    against: str
+    metric: str
+    margin: float = 0.0
+    evidence: float = Field(default=40.0, description="1/alpha: 20 errs once in twenty")
+
+
 class EvaluationBody(Body):
     """What is asked, on what, and how it is measured."""
 
@@ -140,6 +150,7 @@ class EvaluationBody(Body):
     cache: bool = Field(default=False, description="Whether answers may come from the cache")
     metrics: list[MetricBody]
     concurrency: int = 4
+    stop: StopBody | None = Field(default=None, description="Ask no more items than are needed")
     note: str = ""
 
     def spec(self, dataset_version: int, prompt_version: int | None) -> EvaluationSpec:
@@ -161,6 +172,7 @@ class EvaluationBody(Body):
             split=split,
             metrics=tuple(Metric(**one.model_dump()) for one in self.metrics),
             concurrency=self.concurrency,
+            stop=StopRule(**self.stop.model_dump()) if self.stop else None,
         )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ryorin.contexts.evaluation.domain.sequential import BettingTest
+from ryorin.contexts.evaluation.domain.sequential import BettingTest, confidence_sequence
 from ryorin.contexts.evaluation.domain.statistics import (
     bootstrap_interval,
     mcnemar,
@@ -30,6 +31,11 @@ COSTS = frozenset({"hallucination"})
 MIN_ITEMS = 10
 
 
+def in_turn(cluster: str, item: str) -> tuple[bytes, str]:
+    """The order in which items are asked and looked at: fixed before anything is known, all of one source together."""
+    return hashlib.sha256(cluster.encode()).digest(), item
+
+
 def summary(metrics: Sequence[Metric], results: Sequence[ItemResult]) -> EvaluationSummary:
     """Means with intervals, counts, latency and cost."""
     answered = [one.answered for one in results if one.answered is not None]
@@ -47,14 +53,22 @@ def summary(metrics: Sequence[Metric], results: Sequence[ItemResult]) -> Evaluat
 
 
 def compared(
-    first: Sequence[ItemResult], second: Sequence[ItemResult], names: Sequence[str], margin: float = 0.0
+    first: Sequence[ItemResult],
+    second: Sequence[ItemResult],
+    names: Sequence[str],
+    margin: float = 0.0,
+    *,
+    stopped: bool = False,
 ) -> list[MetricComparison]:
-    """B (`second`) against A by each metric, on items that both have a score of."""
+    """B (`second`) against A by each metric, on items that both have a score of.
+
+    Of a run that was `stopped` when enough was known, intervals and p-values are those that hold whenever one stops.
+    """
     pairs = [_pairs(first, second, name) for name in names]
-    p_values = [_p(one) for one in pairs]
+    p_values = [_p_whenever(one) if stopped else _p(one) for one in pairs]
     adjusted = holm(p_values)
     return [
-        _comparison(name, one, p, holms, margin)
+        _comparison(name, one, p, holms, margin, stopped)
         for name, one, p, holms in zip(names, pairs, p_values, adjusted, strict=True)
     ]
 
@@ -87,7 +101,7 @@ def _values(results: Sequence[ItemResult], name: str) -> Mapping[str, tuple[floa
 
 def _pairs(first: Sequence[ItemResult], second: Sequence[ItemResult], name: str) -> _Pairs:
     before, after = _values(first, name), _values(second, name)
-    items = sorted(before.keys() & after.keys())
+    items = sorted(before.keys() & after.keys(), key=lambda item: in_turn(before[item][1], item))
     return _Pairs(
         [before[item][0] for item in items], [after[item][0] for item in items], [before[item][1] for item in items]
     )
@@ -102,11 +116,22 @@ def _p(pairs: _Pairs) -> float:
     return mcnemar(sum(a > b for a, b in both), sum(b > a for a, b in both))
 
 
-def _comparison(name: str, pairs: _Pairs, p: float, adjusted: float, margin: float) -> MetricComparison:
+def _p_whenever(pairs: _Pairs) -> float:
+    """Of either side being better, valid whenever one stops."""
+    up, down = BettingTest(), BettingTest()
+    for difference in _by_cluster(pairs):
+        up.take(difference)
+        down.take(-difference)
+    return min(1.0, 2 * min(up.p_value, down.p_value))
+
+
+def _comparison(name: str, pairs: _Pairs, p: float, adjusted: float, margin: float, stopped: bool) -> MetricComparison:
     differences, items = pairs.differences, len(pairs.clusters)
     mean, resampled = mean_interval(differences, pairs.clusters), bootstrap_interval(differences, pairs.clusters)
     groups = len(set(pairs.clusters))
     (low, high), (resampled_low, resampled_high) = _bounded(mean, groups), _bounded(resampled, groups)
+    if stopped:
+        low, high = resampled_low, resampled_high = confidence_sequence(_by_cluster(pairs))
     test = BettingTest(margin)
     sign = -1 if name in COSTS else 1
     for difference in _by_cluster(pairs):

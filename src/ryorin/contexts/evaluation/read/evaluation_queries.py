@@ -84,7 +84,8 @@ class EvaluationQueries:
         both = {metric.name for metric in second.spec.metrics}
         names = [metric.name for metric in first.spec.metrics if metric.name in both]
         before, after = await self._all(first, actor), await self._all(second, actor)
-        found = await asyncio.to_thread(compared, before, after, names, query.margin)
+        stopped = any(one.summary is not None and one.summary.stopped for one in (first, second))
+        found = await asyncio.to_thread(compared, before, after, names, query.margin, stopped=stopped)
         return Comparison(first.name, second.name, tuple(found))
 
     async def forecast(self, query: ForecastEvaluation, actor: Actor) -> Forecast:

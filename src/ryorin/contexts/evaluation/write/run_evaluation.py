@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ryorin.contexts.evaluation.commands import EvaluationDone, RunEvaluation
-from ryorin.contexts.evaluation.domain.comparison import summary
+from ryorin.contexts.evaluation.domain.comparison import in_turn, summary
 from ryorin.contexts.evaluation.domain.evaluation import Evaluation
-from ryorin.contexts.evaluation.errors import DatasetNotFound
+from ryorin.contexts.evaluation.domain.stopping import Stopping
+from ryorin.contexts.evaluation.errors import DatasetNotFound, EvaluationNotFound, NotComparable
 from ryorin.contexts.evaluation.ports import DatasetContents, Evaluations, ItemResults, Subject
 from ryorin.contexts.evaluation.specs import Answered, DatasetItem, EvaluationSummary, ItemResult
 from ryorin.contexts.evaluation.write.scoring import Scoring
@@ -31,6 +32,15 @@ class _Work:
     waiting: list[DatasetItem]
     done: int
     total: int
+    stopping: Stopping | None = None
+    stopped: str = ""
+
+    def take(self, result: ItemResult) -> None:
+        """One more is done; perhaps it is the last one."""
+        if self.stopping is not None and not self.stopped:
+            self.stopped = self.stopping.take(result)
+            if self.stopped:
+                self.waiting.clear()
 
 
 class RunEvaluationHandler(CommandHandler[RunEvaluation, EvaluationSummary]):
@@ -61,14 +71,30 @@ class RunEvaluationHandler(CommandHandler[RunEvaluation, EvaluationSummary]):
         items = await self._items(command, run)
         done = await self._results.done(org_id, name)
         left = [item for item in items if item.id not in done]
-        work = _Work(left[::-1], len(items) - len(left), len(items))
+        work = _Work(left[::-1], len(items) - len(left), len(items), await self._stopping(command, run, items))
+        if work.stopping is not None:
+            for result in await self._results.all(org_id, name):
+                work.take(result)
         run.report("evaluating", work.done, work.total)
         async with together() as group:
             for _ in range(command.spec.concurrency):
                 group.create_task(self._some(command, run, work))
         wanted = {item.id for item in items}
         found = [one for one in await self._results.all(org_id, name) if one.item in wanted]
-        return await asyncio.to_thread(summary, command.spec.metrics, found)
+        summed = await asyncio.to_thread(summary, command.spec.metrics, found)
+        return replace(summed, planned=len(items), stopped=work.stopped)
+
+    async def _stopping(self, command: RunEvaluation, run: Run, items: Sequence[DatasetItem]) -> Stopping | None:
+        rule, spec, org_id = command.spec.stop, command.spec, run.actor.org_id
+        if rule is None:
+            return None
+        other = await self._evaluations.evaluation(org_id, rule.against)
+        if other is None or other.summary is None:
+            raise EvaluationNotFound(f"there is no evaluation {rule.against!r} that has ended")
+        theirs = other.spec.dataset, other.spec.dataset_version, other.spec.split
+        if theirs != (spec.dataset, spec.dataset_version, spec.split):
+            raise NotComparable(f"{rule.against!r} is of other items than this evaluation")
+        return Stopping(rule, items, await self._results.all(org_id, rule.against))
 
     async def _items(self, command: RunEvaluation, run: Run) -> Sequence[DatasetItem]:
         spec = command.spec
@@ -78,7 +104,8 @@ class RunEvaluationHandler(CommandHandler[RunEvaluation, EvaluationSummary]):
         items = await self._contents.get(run.actor.org_id, dataset.content_hash)
         if items is None:
             raise DatasetNotFound(f"the items of dataset {spec.dataset!r} were erased")
-        return [item for item in items if spec.split in (None, item.split)]
+        wanted = [item for item in items if spec.split in (None, item.split)]
+        return sorted(wanted, key=lambda item: in_turn(item.cluster, item.id))
 
     async def _some(self, command: RunEvaluation, run: Run, work: _Work) -> None:
         while work.waiting:
@@ -89,6 +116,7 @@ class RunEvaluationHandler(CommandHandler[RunEvaluation, EvaluationSummary]):
                 _tell(span, result)
             await self._results.save(run.actor.org_id, command.evaluation, result)
             work.done += 1
+            work.take(result)
             run.report("evaluating", work.done, work.total)
 
     async def _result(self, command: RunEvaluation, run: Run, item: DatasetItem) -> ItemResult:
