@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 BASE_PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run check test lock openapi dashboards runtime-lock audit secrets sbom clean
+.PHONY: help setup demo run check test lock openapi dashboards runtime-lock audit secrets sbom test-foreign-metrics clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -53,6 +53,11 @@ lock: setup  ## lock dependencies anew
 
 runtime-lock: setup  ## write deploy/requirements.lock anew: what the image holds
 	$(PY) scripts/runtime_lock.py
+
+test-foreign-metrics:  ## metrics of DeepEval, Ragas and TruLens with the real libraries, in an environment of their own
+	$(BASE_PYTHON) -m venv build/foreign
+	build/foreign/bin/python -m pip install --quiet -e '.[deepeval,ragas,trulens]' pytest
+	build/foreign/bin/python -m pytest --noconftest -q -p no:cacheprovider -c /dev/null --rootdir . tests/unit/foreign_metrics
 
 audit: setup secrets  ## known holes in what is locked (pip-audit), and secrets in what is tracked
 	$(PY) scripts/audit.py

@@ -18,6 +18,8 @@ from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.messages import Actor
 
 JUDGE_TOKENS = 300
+# of prompts that another library writes
+FREE_TOKENS = 2000
 
 
 class EvaluatedAnswers:
@@ -57,9 +59,9 @@ class EvaluatedAnswers:
     async def judge(self, actor: Actor, model: str | None, instructions: str, text: str) -> str:
         """What a model says of a text; raises what answering raises."""
         query = AnswerQuestion(
-            messages=(ChatMessage("system", instructions), ChatMessage("user", text)),
+            messages=(*((ChatMessage("system", instructions),) if instructions else ()), ChatMessage("user", text)),
             model=model or self._default_model,
-            sampling=SamplingOptions(temperature=0.0, max_tokens=JUDGE_TOKENS),
+            sampling=SamplingOptions(temperature=0.0, max_tokens=JUDGE_TOKENS if instructions else FREE_TOKENS),
         )
         answer: Answer = await self._bus().ask(query, actor)
         return answer.text

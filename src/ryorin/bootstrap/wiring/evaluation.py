@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ryorin.adapters.foreign_metrics.metrics import ForeignMetrics
 from ryorin.adapters.postgres.evaluation import (
     PostgresDatasetContents,
     PostgresEvaluations,
@@ -66,14 +67,16 @@ def build_evaluation(base: Foundation, bus: Callable[[], QueryBus], default_mode
             raise Forbidden(f"datasets need the scope {Scope.PROMPTS_WRITE.value!r}, which this credential lacks")
         return await contents.put(actor.org_id, evaluation.split_up(given))
 
+    vectors = PassageVectors(embed)
     ports = evaluation.Ports(
         base.events,
         PostgresEvaluations(base.pool),
         contents,
         PostgresItemResults(base.pool),
         EvaluatedAnswers(bus, default_model),
-        PassageVectors(embed),
+        vectors,
         TextShapes(),
+        ForeignMetrics(vectors),
         base.telemetry,
     )
     return Evaluating(ports, keep_items, Promotion(bus), ports.scoring())

@@ -13,6 +13,7 @@ from ryorin.contexts.evaluation.domain.statistics import corrected_rate
 from ryorin.contexts.evaluation.ports import (
     DatasetContents,
     Evaluations,
+    ForeignMetrics,
     ItemResults,
     Shapes,
     Subject,
@@ -57,11 +58,12 @@ class Ports:
     subject: Subject
     vectors: TextVectors
     shapes: Shapes
+    foreign: ForeignMetrics
     telemetry: Telemetry
 
     def scoring(self) -> Scoring:
         """Every metric behind one call."""
-        return Scoring(self.subject, self.vectors, self.shapes, self.evaluations, self.results)
+        return Scoring(self.subject, self.vectors, self.shapes, self.evaluations, self.results, self.foreign)
 
 
 def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any, Any]]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ryorin.contexts.evaluation.events import DatasetVersionCreated, EvaluationFailed, EvaluationFinished, StylePut
 from ryorin.contexts.evaluation.queries import DatasetView, EvaluationView, StyleView
-from ryorin.contexts.evaluation.specs import Answered, DatasetItem, ItemResult, StyleGenome, Target
+from ryorin.contexts.evaluation.specs import (
+    Answered,
+    DatasetItem,
+    ItemResult,
+    MetricKind,
+    Score,
+    StyleGenome,
+    Target,
+)
 from ryorin.kernel.messages import Actor, OrgId
 
 
@@ -24,6 +32,20 @@ class Subject(Protocol):
 
     async def judge(self, actor: Actor, model: str | None, instructions: str, text: str) -> str:
         """What a model says of a text; None: the one that is meant when none is named."""
+        ...
+
+
+# what a model says to a prompt
+Judge = Callable[[str], Coroutine[Any, Any, str]]
+
+
+class ForeignMetrics(Protocol):
+    """Metrics of other libraries."""
+
+    async def score(
+        self, kind: MetricKind, name: str, item: DatasetItem, answered: Answered, question: str, judge: Judge
+    ) -> Score:
+        """What one of them says. Raises InvalidInput when library or metric are not there."""
         ...
 
 

@@ -33,7 +33,12 @@ MetricKind = Literal[
     "style",
     "judge",
     "pairwise",
+    "deepeval",
+    "ragas",
+    "trulens",
 ]
+# metrics of other libraries: the option is the metric's name there
+FOREIGN: tuple[MetricKind, ...] = ("deepeval", "ragas", "trulens")
 RequirementKind = Literal[
     "format",
     "most",
@@ -79,8 +84,8 @@ class DatasetItem:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A measure by name; `option` is the regular expression, the JSON schema, the tolerance, the judge's rubric, or the
-    evaluation whose answers a judge compares with (pairwise).
+    """A measure by name; `option` is the regular expression, the JSON schema, the tolerance, the judge's rubric, the
+    evaluation whose answers a judge compares with (pairwise), or the name of another library's metric.
 
     `threshold` makes a pass of a score, for rates and gates.
     """
@@ -92,8 +97,8 @@ class Metric:
 
     @property
     def name(self) -> str:
-        """What it is called in results."""
-        return self.kind
+        """What it is called in results; of other libraries there may be several."""
+        return f"{self.kind}:{self.option}" if self.kind in FOREIGN else self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +308,7 @@ def check_metrics(metrics: tuple[Metric, ...]) -> None:
     if len(set(names)) < len(names):
         raise InvalidInput("a metric can be named once only")
     for metric in metrics:
-        if metric.kind in ("regex", "json_schema", "style", "pairwise") and not metric.option:
+        if metric.kind in ("regex", "json_schema", "style", "pairwise", *FOREIGN) and not metric.option:
             raise InvalidInput(f"the metric {metric.kind} needs `option`")
         if metric.threshold is not None and not 0 <= metric.threshold <= 1:
             raise InvalidInput(f"the threshold of {metric.kind} is {metric.threshold:g}; it must be 0-1")

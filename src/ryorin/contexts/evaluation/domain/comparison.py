@@ -27,7 +27,25 @@ from ryorin.kernel.intervals import CONFIDENCE, Interval, holm, wilson
 
 ALPHA = 0.05
 # lower is better
-COSTS = frozenset({"hallucination"})
+COSTS = frozenset(
+    {
+        "hallucination",
+        "ragas:NoiseSensitivity",
+        *(
+            f"trulens:{name}{ending}"
+            for name in (
+                "harmfulness",
+                "maliciousness",
+                "controversiality",
+                "misogyny",
+                "criminality",
+                "insensitivity",
+                "stereotypes",
+            )
+            for ending in ("", "_with_cot_reasons")
+        ),
+    }
+)
 MIN_ITEMS = 10
 
 

@@ -14,8 +14,8 @@ from ryorin.contexts.evaluation.domain.faithfulness import CITATION, Ground, abs
 from ryorin.contexts.evaluation.domain.genome import measured as style_of
 from ryorin.contexts.evaluation.domain.metrics import abstained, measured, scored
 from ryorin.contexts.evaluation.errors import StyleNotFound
-from ryorin.contexts.evaluation.ports import Evaluations, ItemResults, Shapes, Subject, TextVectors
-from ryorin.contexts.evaluation.specs import Answered, DatasetItem, Metric, MetricKind, Score
+from ryorin.contexts.evaluation.ports import Evaluations, ForeignMetrics, ItemResults, Shapes, Subject, TextVectors
+from ryorin.contexts.evaluation.specs import FOREIGN, Answered, DatasetItem, Metric, MetricKind, Score
 from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.messages import Actor
 
@@ -48,9 +48,16 @@ class Scoring:
     """Every metric behind one call."""
 
     def __init__(
-        self, subject: Subject, vectors: TextVectors, shapes: Shapes, evaluations: Evaluations, results: ItemResults
+        self,
+        subject: Subject,
+        vectors: TextVectors,
+        shapes: Shapes,
+        evaluations: Evaluations,
+        results: ItemResults,
+        foreign: ForeignMetrics,
     ) -> None:
         self._evaluations = evaluations
+        self._foreign = foreign
         self._results = results
         self._subject = subject
         self._vectors = vectors
@@ -63,6 +70,7 @@ class Scoring:
             "hallucination": self._doubted,
             "style": self._styled,
             "pairwise": self._preferred,
+            **dict.fromkeys(FOREIGN, self._elsewhere),
         }
         self._doubts = shipped()
 
@@ -107,7 +115,7 @@ class Scoring:
             return abstained("there is nothing that the answer could rest on")
         if abstains(answered.text):
             return abstained("the answer says that it cannot tell")
-        question = (item.input or json.dumps(dict(item.variables), ensure_ascii=False))[:MAX_QUESTION]
+        question = _question(item)[:MAX_QUESTION]
         said = CITATION.sub("", answered.text)
         claims = claims_of(said)
         ground = [sentence for context in answered.contexts for sentence in sentences_of(context)]
@@ -148,13 +156,21 @@ class Scoring:
     async def _judged(self, metric: Metric, item: DatasetItem, answered: Answered, actor: Actor) -> Score:
         parts = {
             "Rubric": item.rubric or metric.option or RUBRIC,
-            "Question": item.input or json.dumps(dict(item.variables), ensure_ascii=False),
+            "Question": _question(item),
             "Expected": item.expected or "",
             "Answer": answered.text,
         }
         text = "\n\n".join(f"## {name}\n{part}" for name, part in parts.items() if part)
         said = await self._subject.judge(actor, metric.model, INSTRUCTIONS, text)
         return _verdict(said)
+
+    async def _elsewhere(self, metric: Metric, item: DatasetItem, answered: Answered, actor: Actor) -> Score:
+        """Another library's metric, whose model is the judge that is named."""
+
+        async def judge(prompt: str) -> str:
+            return await self._subject.judge(actor, metric.model, "", prompt)
+
+        return await self._foreign.score(metric.kind, metric.option, item, answered, _question(item), judge)
 
     async def _preferred(self, metric: Metric, item: DatasetItem, answered: Answered, actor: Actor) -> Score:
         """Which of two answers a judge finds better: asked in both orders, for judges like what they read first (Zheng
@@ -181,7 +197,7 @@ class Scoring:
     async def _better(self, metric: Metric, item: DatasetItem, first: str, second: str, actor: Actor) -> str | None:
         parts = {
             "Rubric": item.rubric or RUBRIC,
-            "Question": item.input or json.dumps(dict(item.variables), ensure_ascii=False),
+            "Question": _question(item),
             "Expected": item.expected or "",
             "Answer A": first,
             "Answer B": second,
@@ -196,6 +212,10 @@ class Scoring:
             if better in ("A", "B", "same"):
                 return str(better)
         return None
+
+
+def _question(item: DatasetItem) -> str:
+    return item.input or json.dumps(dict(item.variables), ensure_ascii=False)
 
 
 def _verdict(said: str) -> Score:

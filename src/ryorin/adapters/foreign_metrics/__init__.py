@@ -1,0 +1,1 @@
+"""Metrics of DeepEval, Ragas and TruLens, judged by models that Ryorin serves."""
