@@ -464,6 +464,20 @@ GRAPH = {
         'mutation { createPromptVersion(prompt: "graph", messages: [{content: "Hello"}]) { result } }',
         EDITOR,
     ),
+    "Query.objectives": ("{ objectives { nodes { name } } }", VIEWER),
+    "Query.objective": ('{ objective(name: "none") { level } }', VIEWER),
+    "Query.styles": ("{ styles { nodes { name } } }", VIEWER),
+    "Query.annotationQueues": ("{ annotationQueues }", EDITOR),
+    "Query.annotationQueue": ('{ annotationQueue(name: "none") { items } }', EDITOR),
+    "Mutation.runEvaluation": (
+        'mutation { runEvaluation(name: "graph", dataset: "none", metrics: [{kind: "exact"}], model: "x") { state } }',
+        EDITOR,
+    ),
+    "Mutation.putObjective": (
+        'mutation { putObjective(name: "graph", prompt: "graph", indicator: "errors", target: 0.9) { result } }',
+        EDITOR,
+    ),
+    "Mutation.giveFeedback": ('mutation { giveFeedback(answer: "none", rating: "good") { result } }', VIEWER),
     "Mutation.movePromptLabel": (
         'mutation { movePromptLabel(prompt: "graph", label: "x", version: 1) { result } }',
         EDITOR,

@@ -17,7 +17,7 @@ from ryorin.contexts.evaluation.specs import Answered, DatasetItem, Target
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.messages import Actor
 
-JUDGE_TOKENS = 300
+JUDGE_TOKENS = 600
 # of prompts that another library writes
 FREE_TOKENS = 2000
 

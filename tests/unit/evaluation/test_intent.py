@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ryorin.contexts.evaluation.module import changes
 from ryorin.contexts.evaluation.queries import ExamineIntent
 from ryorin.contexts.evaluation.read.examine_intent import NO_ANSWERS, NO_MODEL, IntentQueries
 from ryorin.contexts.evaluation.specs import Answered, DatasetItem, Requirement, Target
+from ryorin.kernel.errors import InvalidInput
 from tests.steps import ADMIN
 
 
@@ -147,3 +149,24 @@ async def test_a_model_judges_what_rules_cannot() -> None:
         (found,) = (await IntentQueries(model).examine(asked, ADMIN)).findings
         assert (found.state, found.checked) == (state, checked)
         assert sorted(model.asked) == ["a", "b"]
+
+
+async def test_inputs_are_made_by_the_judge() -> None:
+    class Inventive(Model):
+        async def judge(self, actor: object, model: str | None, instructions: str, text: str) -> str:
+            if "You write messages" not in instructions:
+                return '{"kept": true}'
+            assert "## Number\n3" in text and "- Be polite." in text
+            return 'Here they are: ["When do you open?", "Just answer, you fool!", 7]'
+
+    model = Inventive("Thank you.")
+    asked = ExamineIntent(
+        text="Be polite.", intent="Be polite.", probes=("a",), made=3, model="big", judge="big", variables={"x": 1}
+    )
+    report = await IntentQueries(model).examine(asked, ADMIN)
+    assert report.probes == ("a", "When do you open?", "Just answer, you fool!")
+    assert sorted(model.asked) == sorted(report.probes) and report.findings[0].checked == 3
+    assert report.notes == ("big made 2 of 3 inputs that could be read",)
+    for wrong in ({"judge": None}, {"made": 51}):
+        with pytest.raises(InvalidInput):
+            replace(asked, **wrong).validate()  # type: ignore[arg-type]

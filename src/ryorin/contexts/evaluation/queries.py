@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
@@ -166,7 +166,8 @@ class MeasureStyle(Query[StyleMeasure]):
 class ExamineIntent(Query[IntentReport]):
     """Does a prompt's version require what it is meant to, and do answers keep it?
 
-    `probes` are asked with the version (`prompt`, `version`, `model`); `outputs` are answers that are there already.
+    `probes` are asked with the version (`prompt`, `version`, `model`, values of its `variables`), and so are `made`
+    more that the judge thinks up to put the requirements to the test; `outputs` are answers that are there already.
     With `judge`, a model judges what rules cannot; without, that is said in the notes.
     """
 
@@ -181,6 +182,8 @@ class ExamineIntent(Query[IntentReport]):
     version: int | None = None
     model: str | None = None
     judge: str | None = None
+    made: int = 0
+    variables: Mapping[str, object] = field(default_factory=dict)
 
     def validate(self) -> None:
         if not self.text.strip() or not self.intent.strip():
@@ -189,7 +192,11 @@ class ExamineIntent(Query[IntentReport]):
             raise InvalidInput(f"prompt, intent and outputs have at most {MAX_TEXT_CHARACTERS} characters")
         if len(self.probes) > MAX_PROBES or len(self.outputs) > MAX_PROBES:
             raise InvalidInput(f"at most {MAX_PROBES} probes and outputs are looked at")
-        if self.probes and self.prompt is None and self.model is None:
+        if not 0 <= self.made <= MAX_PROBES - len(self.probes):
+            raise InvalidInput(f"at most {MAX_PROBES} inputs are asked, given and made ones together")
+        if self.made and self.judge is None:
+            raise InvalidInput("inputs are made by the judge: name one")
+        if (self.probes or self.made) and self.prompt is None and self.model is None:
             raise InvalidInput("probes are asked with a prompt or a model")
 
 

@@ -274,7 +274,7 @@ class Finding:
 class IntentReport:
     """A prompt against what it is meant to do: `score` is the share of the intent's requirements that are stated, and
     not violated, with its 95 % interval (None: the intent requires nothing that could be read). `notes` say what was
-    not looked at."""
+    not looked at, `probes` are the inputs that were asked."""
 
     findings: tuple[Finding, ...]
     score: float | None
@@ -282,6 +282,7 @@ class IntentReport:
     high: float | None
     answers: int
     notes: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

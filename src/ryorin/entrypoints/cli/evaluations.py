@@ -19,10 +19,9 @@ from ryorin.contexts.evaluation.queries import (
     ListDatasets,
     ListEvaluations,
 )
-from ryorin.contexts.evaluation.specs import SPLITS, EvaluationSpec, Metric, MetricKind, StopRule, Target
+from ryorin.contexts.evaluation.specs import SPLITS, Metric, MetricKind, StopRule, Target
 from ryorin.contexts.evaluation.specs import Split as SplitName
 from ryorin.contexts.operations.queries import CommandView, GetCommand
-from ryorin.contexts.prompts.queries import GetPrompt
 from ryorin.contexts.prompts.versions import PromptReference
 from ryorin.contexts.traffic.queries import ListSamples
 from ryorin.entrypoints.cli import dataset_files
@@ -32,6 +31,7 @@ from ryorin.kernel.codec import from_json
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.events import LogPosition
 from ryorin.processes.collect_items import items_of
+from ryorin.processes.wanted_evaluation import WantedEvaluation
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Dataset = Annotated[str, typer.Argument(help="The dataset's name.")]
@@ -141,22 +141,23 @@ def _running(group: typer.Typer, session: Session) -> None:
         """Ask every item and measure the answers; the same command again goes on where it stopped."""
 
         async def work(services: Services) -> None:
-            view = await services.queries.ask(GetDataset(dataset=dataset), session.administrator)
-            number, name = None, None
-            if prompt is not None:
-                reference = PromptReference.parse(prompt)
-                found = await services.queries.ask(GetPrompt(reference=reference), session.administrator)
-                number, name = found.version.number, reference.name
-            spec = EvaluationSpec(
-                Target(name, number, model, collection),
-                dataset,
-                view.version,
-                _split(split),
-                tuple(_metric(one) for one in metric),
-                concurrency,
-                StopRule(stop_against, _metric(metric[0]).name) if stop_against else None,
+            reference = PromptReference.parse(prompt) if prompt is not None else None
+            wanted = WantedEvaluation(
+                name=evaluation,
+                target=Target(
+                    reference.name if reference else None,
+                    reference.version if reference else None,
+                    model,
+                    collection,
+                ),
+                dataset=dataset,
+                metrics=tuple(_metric(one) for one in metric),
+                label=reference.label if reference else None,
+                split=_split(split),
+                concurrency=concurrency,
+                stop=StopRule(stop_against, _metric(metric[0]).name) if stop_against else None,
             )
-            ended = await _ended(services, session, RunEvaluation(evaluation=evaluation, spec=spec))
+            ended = await _ended(services, session, await wanted.command(services.queries, session.administrator))
             if ended.state != "succeeded":
                 raise InvalidInput(f"{evaluation}: {(ended.error or {}).get('detail', ended.state)}")
             await settled(services, LogPosition.parse(ended.position or ""), EVALUATION_MODEL)

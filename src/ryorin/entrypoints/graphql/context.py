@@ -9,10 +9,12 @@ from typing import Any, cast
 from graphql import GraphQLError
 from strawberry.dataloader import DataLoader
 from strawberry.fastapi import BaseContext
+from strawberry.types import Info
 
 from ryorin.contexts.evaluation.queries import EvaluationView, ListEvaluations
 from ryorin.contexts.prompts.queries import ListVersionsOf
 from ryorin.contexts.prompts.versions import VersionView
+from ryorin.contexts.traffic.queries import GetPromptUsage, ListObjectives, ObjectiveView, PromptUse
 from ryorin.entrypoints.problems import status_of
 from ryorin.entrypoints.services import Services
 from ryorin.kernel.bus import Receipt
@@ -40,6 +42,8 @@ class Context(BaseContext):
         self._actor = actor
         self.versions: DataLoader[str, Sequence[VersionView]] = DataLoader(self._versions, cache=False)
         self.evaluations: DataLoader[str, Sequence[EvaluationView]] = DataLoader(self._evaluations, cache=False)
+        self.prompt_usage: DataLoader[tuple[str, int], Sequence[PromptUse]] = DataLoader(self._usage, cache=False)
+        self.objectives: DataLoader[str, Sequence[ObjectiveView]] = DataLoader(self._objectives, cache=False)
 
     def begin(self) -> None:
         """Another operation begins."""
@@ -87,6 +91,22 @@ class Context(BaseContext):
         for view in cast(Sequence[EvaluationView], await self.ask(ListEvaluations())):
             by_prompt[view.spec.target.prompt].append(view)
         return [by_prompt[prompt] for prompt in prompts]
+
+    async def _usage(self, keys: list[tuple[str, int]]) -> list[Sequence[PromptUse]]:
+        found: dict[tuple[str, int], list[PromptUse]] = defaultdict(list)
+        for days in {days for _, days in keys}:
+            for use in cast(Sequence[PromptUse], await self.ask(GetPromptUsage(days=days))):
+                found[use.prompt, days].append(use)
+        return [found[key] for key in keys]
+
+    async def _objectives(self, prompts: list[str]) -> list[Sequence[ObjectiveView]]:
+        by_prompt: dict[str, list[ObjectiveView]] = defaultdict(list)
+        for view in cast(Sequence[ObjectiveView], await self.ask(ListObjectives())):
+            by_prompt[view.spec.prompt].append(view)
+        return [by_prompt[prompt] for prompt in prompts]
+
+
+Asked = Info[Context, None]
 
 
 def told(error: RyorinError) -> GraphQLError:

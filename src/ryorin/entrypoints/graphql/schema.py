@@ -32,21 +32,21 @@ from ryorin.contexts.prompts.commands import CreatePromptVersion, MovePromptLabe
 from ryorin.contexts.prompts.queries import PROMPTS_MODEL, ListPrompts
 from ryorin.contexts.prompts.versions import PromptMessage as Message
 from ryorin.contexts.prompts.versions import PromptRole
+from ryorin.entrypoints.graphql.changes import invalid, one_of, written
+from ryorin.entrypoints.graphql.context import Asked
 from ryorin.entrypoints.graphql.limits import DEFAULT_FIRST, MAX_ALIASES, MAX_TOKENS, CostLimit
 from ryorin.entrypoints.graphql.pages import Connection, checked_first, connection, decoded, paged
+from ryorin.entrypoints.graphql.quality import QualityMutation, QualityQuery
 from ryorin.entrypoints.graphql.types import (
     Answer,
     AnswerUse,
-    Asked,
-    Command,
     Dataset,
     Document,
     Evaluation,
     Prompt,
-    Written,
 )
-from ryorin.kernel.bus import Receipt
-from ryorin.kernel.codec import from_json, to_json
+from ryorin.entrypoints.graphql.views import Command, Written
+from ryorin.kernel.codec import to_json
 from ryorin.kernel.errors import RyorinError
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Usage:
 
 
 @strawberry.type
-class Query:
+class Query(QualityQuery):
     """Questions."""
 
     @strawberry.field
@@ -178,7 +178,7 @@ class MessageInput:
 
 
 @strawberry.type
-class Mutation:
+class Mutation(QualityMutation):
     """Changes, each a command, and questions that cost money."""
 
     @strawberry.mutation
@@ -192,9 +192,9 @@ class Mutation:
         idempotency_key: str | None = None,
     ) -> Written:
         """Make a new version; what equals the latest one makes none."""
-        turns = tuple(Message(_role(one.role), one.content) for one in messages)
+        turns = tuple(Message(cast(PromptRole, one_of(PromptRole, one.role, "role")), one.content) for one in messages)
         command = CreatePromptVersion(prompt=prompt, messages=turns, note=note, labels=tuple(labels or ()))
-        return _written(await info.context.send(command, (PROMPTS_MODEL,), idempotency_key))
+        return written(await info.context.send(command, (PROMPTS_MODEL,), idempotency_key))
 
     @strawberry.mutation
     async def move_prompt_label(
@@ -208,7 +208,7 @@ class Mutation:
     ) -> Written:
         """Have a label name a version; back to an earlier one is the rollback."""
         command = MovePromptLabel(prompt=prompt, label=label, version=version, protected=protected)
-        return _written(await info.context.send(command, (PROMPTS_MODEL,), idempotency_key))
+        return written(await info.context.send(command, (PROMPTS_MODEL,), idempotency_key))
 
     @strawberry.mutation
     async def ask(
@@ -223,7 +223,7 @@ class Mutation:
     ) -> Answer:
         """Ask a model, with a stored prompt and from a collection's documents if they are named."""
         if variables is not None and not isinstance(variables, dict):
-            raise _invalid("variables must be an object")
+            raise invalid("variables must be an object")
         query = AnswerQuestion(
             messages=(ChatMessage("user", question),) if question.strip() else (),
             model=model or ("" if prompt else info.context.services.default_model),
@@ -275,26 +275,6 @@ class Schema(strawberry.Schema):
 def _unexpected(error: GraphQLError) -> bool:
     cause = error.original_error
     return cause is not None and not isinstance(cause, GraphQLError | RyorinError)
-
-
-def _written(receipt: Receipt) -> Written:
-    record = receipt.record
-    return Written(
-        command=strawberry.ID(str(record.envelope.id)),
-        consistency_token=str(record.position) if record.position else None,
-        result=cast(JSON, to_json(record.result)),
-    )
-
-
-def _role(text: str) -> PromptRole:
-    try:
-        return cast(PromptRole, from_json(PromptRole, text))
-    except RyorinError as error:
-        raise _invalid(f"role {text[:40]!r} must be system, user or assistant") from error
-
-
-def _invalid(detail: str) -> GraphQLError:
-    return GraphQLError(detail, extensions={"code": "invalid_input", "status": 400})
 
 
 def build_schema() -> Schema:

@@ -7,19 +7,16 @@ from typing import cast
 
 import strawberry
 from strawberry.scalars import JSON
-from strawberry.types import Info
 
 from ryorin.contexts.evaluation.queries import DatasetView, EvaluationView
 from ryorin.contexts.knowledge.views import DocumentView
-from ryorin.contexts.operations.queries import CommandView
 from ryorin.contexts.prompts.queries import PromptView
 from ryorin.contexts.prompts.versions import VersionView
-from ryorin.entrypoints.graphql.context import Context
+from ryorin.entrypoints.graphql.context import Asked
 from ryorin.entrypoints.graphql.limits import DEFAULT_FIRST
 from ryorin.entrypoints.graphql.pages import Connection, paged
+from ryorin.entrypoints.graphql.quality import Objective, PromptUsage
 from ryorin.kernel.codec import to_json
-
-Asked = Info[Context, None]
 
 
 @strawberry.type
@@ -193,6 +190,19 @@ class Prompt:
         found = await info.context.evaluations.load(self.name)
         return paged(found, lambda one: one.name, Evaluation.of, first, after)
 
+    @strawberry.field
+    async def usage(
+        self, info: Asked, days: int = 30, first: int = DEFAULT_FIRST, after: str | None = None
+    ) -> Connection[PromptUsage]:
+        """By day, version and label."""
+        found = await info.context.prompt_usage.load((self.name, days))
+        return paged(found, lambda one: f"{one.day} {one.version} {one.label}", PromptUsage.of, first, after)
+
+    @strawberry.field
+    async def objectives(self, info: Asked) -> list[Objective]:
+        """What is wanted of its answers, by name."""
+        return [Objective.of(one) for one in await info.context.objectives.load(self.name)]
+
 
 @strawberry.type
 class Dataset:
@@ -277,42 +287,3 @@ class AnswerUse:
     document: str
     version: int
     model: str
-
-
-@strawberry.type
-class Command:
-    """A command, and how far it is."""
-
-    id: strawberry.ID
-    name: str
-    state: str
-    ended: bool
-    attempts: int
-    progress: JSON | None
-    result: JSON | None
-    error: JSON | None
-    consistency_token: str | None
-
-    @classmethod
-    def of(cls, view: CommandView) -> Command:
-        """From the view."""
-        return cls(
-            id=strawberry.ID(str(view.id)),
-            name=view.name,
-            state=str(view.state),
-            ended=view.ended,
-            attempts=view.attempts,
-            progress=cast(JSON, to_json(view.progress)),
-            result=cast(JSON, to_json(view.result)),
-            error=cast(JSON, to_json(view.error)),
-            consistency_token=view.position,
-        )
-
-
-@strawberry.type
-class Written:
-    """A finished write: read with the token to see it."""
-
-    command: strawberry.ID
-    consistency_token: str | None
-    result: JSON | None

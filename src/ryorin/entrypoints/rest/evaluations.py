@@ -8,11 +8,10 @@ from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field
 
-from ryorin.contexts.evaluation.commands import PutDataset, RemoveDataset, RunEvaluation
+from ryorin.contexts.evaluation.commands import PutDataset, RemoveDataset
 from ryorin.contexts.evaluation.queries import (
     EVALUATION_MODEL,
     CompareEvaluations,
-    DatasetView,
     ForecastEvaluation,
     GetDataset,
     GetEvaluation,
@@ -21,17 +20,14 @@ from ryorin.contexts.evaluation.queries import (
     ListItems,
     ListResults,
 )
-from ryorin.contexts.evaluation.specs import DatasetItem, EvaluationSpec, Metric, MetricKind, Split, StopRule, Target
-from ryorin.contexts.prompts.queries import GetPrompt
-from ryorin.contexts.prompts.versions import PromptReference, VersionView
+from ryorin.contexts.evaluation.specs import DatasetItem, Metric, MetricKind, StopRule, Target
 from ryorin.contexts.traffic.queries import ListSamples, SamplesPage
 from ryorin.entrypoints.rest.commands import command_response
-from ryorin.entrypoints.rest.context import Caller, CallerNeeded, DemandNeeded, IdempotencyKey
+from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
 from ryorin.entrypoints.rest.schemas import Body, CommandState, Written
-from ryorin.kernel.bus import authorised
 from ryorin.kernel.codec import to_json
-from ryorin.kernel.consistency import Consistency
 from ryorin.processes.collect_items import items_of
+from ryorin.processes.wanted_evaluation import WantedEvaluation
 
 datasets = APIRouter(prefix="/api/v1/datasets", tags=["evaluation"])
 router = APIRouter(prefix="/api/v1/evaluations", tags=["evaluation"])
@@ -153,13 +149,13 @@ class EvaluationBody(Body):
     stop: StopBody | None = Field(default=None, description="Ask no more items than are needed")
     note: str = ""
 
-    def spec(self, dataset_version: int, prompt_version: int | None) -> EvaluationSpec:
-        """As commands take it."""
-        split: Split | None = self.split
-        return EvaluationSpec(
+    def wanted(self) -> WantedEvaluation:
+        """Before its versions are known."""
+        return WantedEvaluation(
+            name=self.name,
             target=Target(
                 self.prompt,
-                prompt_version,
+                self.version,
                 self.model,
                 self.collection,
                 self.temperature,
@@ -168,11 +164,13 @@ class EvaluationBody(Body):
                 self.cache,
             ),
             dataset=self.dataset,
-            dataset_version=dataset_version,
-            split=split,
             metrics=tuple(Metric(**one.model_dump()) for one in self.metrics),
+            label=self.label,
+            dataset_version=self.dataset_version,
+            split=self.split,
             concurrency=self.concurrency,
             stop=StopRule(**self.stop.model_dump()) if self.stop else None,
+            note=self.note,
         )
 
 
@@ -273,9 +271,7 @@ async def run_evaluation(
     prefer: Annotated[str | None, Header(description="`wait=10`: wait that many seconds for the end")] = None,
 ) -> JSONResponse:
     """Ask every item and measure the answers. The name is its own: the same body again goes on where it stopped."""
-    # before anything is looked for: whoever may not, learns nothing
-    authorised(caller.actor, RunEvaluation(evaluation=body.name, spec=body.spec(0, None)))
-    command = RunEvaluation(evaluation=body.name, spec=await _spec(body, caller, demand), note=body.note)
+    command = await body.wanted().command(caller.services.queries, caller.actor, demand)
     receipt = await caller.services.commands.send(command, caller.actor, idempotency_key=key)
     return await command_response(caller, receipt.record.envelope.id, prefer)
 
@@ -303,14 +299,3 @@ async def compare(
 ) -> Any:
     """Is it better than another of the same items? By each metric: difference, intervals, p-values, verdict."""
     return to_json(await caller.ask(CompareEvaluations(first=against, second=evaluation), demand))
-
-
-async def _spec(body: EvaluationBody, caller: Caller, demand: Consistency) -> EvaluationSpec:
-    """What is evaluated, by the versions that are meant now."""
-    dataset: DatasetView = await caller.ask(GetDataset(dataset=body.dataset, version=body.dataset_version), demand)
-    number = None
-    if body.prompt is not None:
-        reference = PromptReference(body.prompt, body.label, body.version)
-        view: VersionView = await caller.ask(GetPrompt(reference=reference), demand)
-        number = view.version.number
-    return body.spec(dataset.version, number)

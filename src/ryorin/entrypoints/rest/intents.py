@@ -41,6 +41,8 @@ class IntentBody(Body):
     outputs: list[str] = Field(default=[], description="Answers that are there already")
     model: str | None = Field(default=None, description="Who answers the probes, before that of the version")
     judge: str | None = Field(default=None, description="A model that judges what rules cannot")
+    made: int = Field(default=0, ge=0, le=50, description="Inputs that the judge thinks up and that are asked too")
+    variables: dict[str, Any] = Field(default={}, description="Values of the prompt's variables")
 
 
 @router.post("/{prompt}/intent")
@@ -56,6 +58,8 @@ async def examine_intent(prompt: PromptName, body: IntentBody, caller: CallerNee
         version=found.view.version.number,
         model=body.model,
         judge=body.judge,
+        made=body.made,
+        variables=body.variables,
     )
     return to_json(await caller.ask(query, demand))
 
