@@ -41,6 +41,12 @@ RULES: dict[str, int] = {
     "GET /metrics": ANYONE,
     "GET /openapi.json": ANYONE,
     "GET /readyz": ANYONE,
+    # what is public, which nothing here is
+    "GET /api/v1/public/{organisation}/prompts/{prompt}": ANYONE,
+    "POST /api/v1/public/{organisation}/prompts/{prompt}/render": ANYONE,
+    "GET /api/v1/public/{organisation}/collections/{collection}/documents": ANYONE,
+    "GET /api/v1/public/{organisation}/collections/{collection}/documents/{document}": ANYONE,
+    "POST /api/v1/public/{organisation}/collections/{collection}/search": ANYONE,
     "GET /api/v1/me": KNOWN,
     # knowledge
     "GET /api/v1/collections": VIEWER,

@@ -74,6 +74,12 @@ REFUSED = {
     "post /api/v1/datasets/{dataset}/from-answers": (400,),
     # no judge was asked in the evaluation of the example
     "get /api/v1/annotation-queues/{queue}/calibration": (400,),
+    # nothing of the examples is public
+    "get /api/v1/public/{organisation}/prompts/{prompt}": (404,),
+    "post /api/v1/public/{organisation}/prompts/{prompt}/render": (404,),
+    "get /api/v1/public/{organisation}/collections/{collection}/documents": (404,),
+    "get /api/v1/public/{organisation}/collections/{collection}/documents/{document}": (404,),
+    "post /api/v1/public/{organisation}/collections/{collection}/search": (404,),
     # its secret is not set on this server, so there is no such webhook
     "put /api/v1/webhooks/{webhook}": (400,),
     "delete /api/v1/webhooks/{webhook}": (404,),

@@ -44,7 +44,7 @@ from ryorin.bootstrap.wiring.embedding import build_engines, embedding
 from ryorin.bootstrap.wiring.features import Features, build_features
 from ryorin.bootstrap.wiring.foundation import Foundation, build_foundation
 from ryorin.bootstrap.wiring.gateway import Gateway, build_gateway, gateway_commands
-from ryorin.bootstrap.wiring.identity import authenticator
+from ryorin.bootstrap.wiring.identity import authenticator, visitors
 from ryorin.bootstrap.wiring.projections import Projections, build_projections
 from ryorin.bootstrap.wiring.prompts import prompt_handlers
 from ryorin.bootstrap.wiring.queues import work_queue
@@ -224,6 +224,7 @@ async def _assemble(
         positions=base.positions,
         telemetry=base.telemetry,
         authenticate=authenticator(settings, base, keys, client, stack),
+        visitor=visitors(settings, base, stack),
         upload=_uploader(settings, blobs),
         keep_examples=routing.keep_examples,
         keeper=features.remembering.keeper,

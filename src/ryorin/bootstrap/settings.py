@@ -87,6 +87,8 @@ class LimitSettings(BaseModel):
     key_burst: int | None = Field(default=None, ge=1)
     organisation_per_minute: float | None = Field(default=None, gt=0)
     organisation_burst: int | None = Field(default=None, ge=1)
+    # of each address that reads what is public without a key
+    public_per_minute: float = Field(default=60, gt=0)
 
 
 class LangfuseSettings(BaseModel):

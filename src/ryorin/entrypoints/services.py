@@ -25,6 +25,14 @@ class Authenticator(Protocol):
         ...
 
 
+class Visitors(Protocol):
+    """Lets people in who have no credential, as often as they may come."""
+
+    async def __call__(self, organisation: str, address: str) -> Actor:
+        """A reader of what is public in an organisation, which need not be there; raises RateLimited."""
+        ...
+
+
 class Uploader(Protocol):
     """Stores a content before the command that refers to it."""
 
@@ -125,6 +133,7 @@ class Services:
     positions: ReadPositions
     telemetry: Telemetry
     authenticate: Authenticator
+    visitor: Visitors
     upload: Uploader
     keep_examples: ExampleKeeper
     keeper: ConversationKeeper

@@ -39,6 +39,8 @@ class Scope(StrEnum):
 
 # all who may read in an organisation at all
 EVERYONE = "*"
+# whoever it is, without any credential; what is for them is for everyone in the organisation too
+PUBLIC = "public"
 # what a document may be read by, or an actor reads as; None: reads everything
 Readers = tuple[str, ...] | None
 

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from ryorin.kernel.errors import InvalidInput
-from ryorin.kernel.messages import EVERYONE
+from ryorin.kernel.messages import EVERYONE, PUBLIC, Scope
 
 MAX_TAG_CHARACTERS = 100
 MAX_READERS = 100
@@ -23,6 +23,17 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(names)))
 
 
+def readers_in_order(readers: Iterable[str]) -> tuple[str, ...]:
+    """As `in_order`; what is public is not hidden from the organisation."""
+    named = set(readers)
+    return in_order({*named, EVERYONE} if PUBLIC in named else named)
+
+
+def scopes_to_share(scope: Scope, readers: Iterable[str] | None) -> tuple[Scope, ...]:
+    """What it takes to have something read by these: publishing is for admins."""
+    return (scope, Scope.ADMIN) if PUBLIC in (readers or ()) else (scope,)
+
+
 def check_tag(tag: str) -> None:
     """Raise InvalidInput unless `tag` can be a tag."""
     if not tag.strip() or len(tag) > MAX_TAG_CHARACTERS or not printable(tag):
@@ -36,5 +47,9 @@ def check_readers(readers: Sequence[str]) -> None:
     for reader in readers:
         kind, _, name = reader.partition(":")
         named = kind in ("user", "group") and bool(name.strip())
-        if reader != EVERYONE and not (named and len(reader) <= MAX_READER_CHARACTERS and printable(reader)):
-            raise InvalidInput(f"reader {reader[:80]!r} must be user:NAME, group:NAME, or {EVERYONE} for everyone")
+        if reader not in (EVERYONE, PUBLIC) and not (
+            named and len(reader) <= MAX_READER_CHARACTERS and printable(reader)
+        ):
+            raise InvalidInput(
+                f"reader {reader[:80]!r} must be user:NAME, group:NAME, {EVERYONE} for everyone, or {PUBLIC}"
+            )

@@ -15,6 +15,7 @@ from ryorin.contexts.identity.module import (
     KeyDirectory,
     LimitedAuthenticator,
     TokenVerifier,
+    Visitors,
     is_loopback,
 )
 from ryorin.contexts.identity.roles import Role
@@ -43,6 +44,11 @@ def authenticator(
         if per_minute is not None
     }
     return LimitedAuthenticator(known, rate_limiter(settings, base, stack), buckets) if buckets else known
+
+
+def visitors(settings: Settings, base: Foundation, stack: AsyncExitStack) -> Visitors:
+    """Whoever reads what is public."""
+    return Visitors(rate_limiter(settings, base, stack), settings.limits.public_per_minute)
 
 
 def token_verifier(settings: OidcSettings, client: httpx.AsyncClient) -> TokenVerifier | None:

@@ -13,7 +13,7 @@ from ryorin.contexts.identity.read.authentication import (
     check_exposure,
     is_loopback,
 )
-from ryorin.contexts.identity.read.limited import LimitedAuthenticator, RateLimiter
+from ryorin.contexts.identity.read.limited import LimitedAuthenticator, RateLimiter, Visitors
 from ryorin.contexts.identity.read.ports import KeyDirectory, TokenVerifier, VerifiedToken
 from ryorin.contexts.identity.read.projections import KeysProjection
 from ryorin.contexts.identity.write.handlers import (
@@ -39,6 +39,7 @@ __all__ = [
     "RateLimiter",
     "TokenVerifier",
     "VerifiedToken",
+    "Visitors",
     "check_exposure",
     "command_handlers",
     "is_loopback",

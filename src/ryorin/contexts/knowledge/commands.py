@@ -10,7 +10,7 @@ from ryorin.contexts.knowledge.limits import check_id, check_metadata, check_url
 from ryorin.contexts.knowledge.pipeline import IndexSpec, Pipeline
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command, Result, Scope
-from ryorin.kernel.sharing import check_readers, check_tag
+from ryorin.kernel.sharing import check_readers, check_tag, scopes_to_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,9 @@ class PutDocument(_DocumentCommand):
     tags: tuple[str, ...] | None = None
     readers: tuple[str, ...] | None = None
 
+    def needs(self) -> tuple[Scope, ...]:
+        return scopes_to_share(self.scope, self.readers)
+
     def validate(self) -> None:
         # the two-argument form: a slots dataclass is a new class that zero-argument super() does not know
         super(PutDocument, self).validate()
@@ -213,6 +216,9 @@ class FetchDocument(_DocumentCommand):
     metadata: Mapping[str, str] | None = None
     tags: tuple[str, ...] | None = None
     readers: tuple[str, ...] | None = None
+
+    def needs(self) -> tuple[Scope, ...]:
+        return scopes_to_share(self.scope, self.readers)
 
     def validate(self) -> None:
         super(FetchDocument, self).validate()
@@ -291,13 +297,16 @@ class TagDocument(_DocumentCommand):
 class ShareDocument(_DocumentCommand):
     """Decide who may read a document and be answered from it (ADR-0015).
 
-    Each reader is `user:NAME`, `group:NAME` or `*` for everyone in the organisation; without any only administrators
-    read it.
+    Each reader is `user:NAME`, `group:NAME`, `*` for everyone in the organisation, or `public` for whoever it is, which
+    takes an admin; without any only administrators read it.
     """
 
     name: ClassVar[str] = "knowledge.share_document"
 
     readers: tuple[str, ...]
+
+    def needs(self) -> tuple[Scope, ...]:
+        return scopes_to_share(self.scope, self.readers)
 
     def validate(self) -> None:
         super(ShareDocument, self).validate()

@@ -10,6 +10,7 @@ from typing import Literal
 from ryorin.contexts.knowledge.limits import check_id, check_metadata
 from ryorin.kernel.codec import from_json
 from ryorin.kernel.errors import InvalidInput
+from ryorin.kernel.messages import PUBLIC
 from ryorin.kernel.sharing import check_readers, check_tag
 
 # one transaction and one wait of a worker: more of them only makes others wait longer
@@ -48,6 +49,8 @@ class Record:
         for tag in self.tags or ():
             check_tag(tag)
         check_readers(self.readers or ())
+        if PUBLIC in (self.readers or ()):
+            raise InvalidInput("documents are made public one by one, by an admin: leave it out of its readers")
 
 
 _FIELDS = frozenset(field.name for field in fields(Record))

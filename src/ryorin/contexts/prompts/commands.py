@@ -19,7 +19,7 @@ from ryorin.contexts.prompts.versions import (
 )
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.messages import Command, Result, Scope
-from ryorin.kernel.sharing import check_readers, check_tag, printable
+from ryorin.kernel.sharing import check_readers, check_tag, printable, scopes_to_share
 
 MAX_MESSAGES = 50
 MAX_CHARACTERS = 100_000
@@ -171,7 +171,8 @@ class DescribePrompt(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharePrompt(Command):
-    """Decide who may read a prompt: `*` for the whole organisation, `user:NAME`, `group:NAME`. Raises PromptNotFound.
+    """Decide who may read a prompt: `*` for the whole organisation, `user:NAME`, `group:NAME`; `public` for whoever
+    it is, which takes an admin. Raises PromptNotFound.
 
     Who may change prompts may change this one still: readers are no editors.
     """
@@ -182,6 +183,9 @@ class SharePrompt(Command):
 
     prompt: str
     readers: tuple[str, ...]
+
+    def needs(self) -> tuple[Scope, ...]:
+        return scopes_to_share(self.scope, self.readers)
 
     def validate(self) -> None:
         check_name(self.prompt)

@@ -34,7 +34,7 @@ from ryorin.entrypoints.rest.quick import PromptRead
 from ryorin.entrypoints.rest.schemas import Body, Written
 from ryorin.kernel.codec import to_json
 from ryorin.kernel.errors import InvalidInput
-from ryorin.kernel.messages import EVERYONE, Actor
+from ryorin.kernel.messages import EVERYONE, PUBLIC, Actor
 from ryorin.kernel.messages import Query as Question
 
 
@@ -140,13 +140,17 @@ class SharingBody(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"visibility": "organisation"}]})
 
-    visibility: Literal["organisation", "private", "readers"]
+    visibility: Literal["organisation", "private", "public", "readers"] = Field(
+        description="public: also without a credential, at /api/v1/public/ORGANISATION/prompts/NAME; for admins"
+    )
     readers: list[str] = Field(default=[], description="user:NAME and group:NAME, with `readers`")
 
     def of(self, actor: Actor) -> tuple[str, ...]:
         """As the command takes them; raises InvalidInput."""
         if (self.visibility == "readers") != bool(self.readers):
             raise InvalidInput("`readers` go with the visibility `readers`, and only with it")
+        if self.visibility == "public":
+            return (EVERYONE, PUBLIC)
         if self.visibility != "private":
             return tuple(self.readers) or (EVERYONE,)
         owner = tuple(reader for reader in actor.readers or () if reader.startswith("user:"))

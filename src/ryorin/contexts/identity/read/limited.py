@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from ryorin.contexts.identity.limits import Allowance, Bucket, RateLimited
-from ryorin.kernel.messages import Actor
+from ryorin.kernel.messages import PUBLIC, Actor, OrgId, Scope
 from ryorin.kernel.waiting import remark
 
 
@@ -17,6 +17,22 @@ class RateLimiter(Protocol):
     async def take(self, buckets: Sequence[tuple[str, Bucket]]) -> tuple[bool, Sequence[Allowance]]:
         """Take a token of each bucket or of none: whether all had one, and what is left. Never fails."""
         ...
+
+
+class Visitors:
+    """People without a credential: they read what is public, `per_minute` times from each address."""
+
+    def __init__(self, limiter: RateLimiter, per_minute: float) -> None:
+        self._limiter = limiter
+        self._bucket = Bucket(per_minute, max(1, round(per_minute)))
+
+    async def __call__(self, organisation: str, address: str) -> Actor:
+        """A reader of what is public in an organisation; raises RateLimited."""
+        allowed, (left,) = await self._limiter.take([(f"public\x1f{address}", self._bucket)])
+        if not allowed:
+            raise RateLimited(f"too many requests; send the next one in {left.next_in:.1f} s", left.next_in)
+        scopes = frozenset({Scope.ANSWERS_READ, Scope.KNOWLEDGE_READ})
+        return Actor(OrgId(organisation), "visitor", scopes, (PUBLIC,))
 
 
 class LimitedAuthenticator:

@@ -19,7 +19,7 @@ from ryorin.contexts.knowledge.events import (
 from ryorin.kernel.aggregate import Aggregate
 from ryorin.kernel.events import Event, Stream
 from ryorin.kernel.messages import EVERYONE, OrgId
-from ryorin.kernel.sharing import in_order
+from ryorin.kernel.sharing import in_order, readers_in_order
 
 Outcome = Literal["added", "changed", "unchanged", "superseded", "deleted", "erased", "restored", "tagged", "shared"]
 
@@ -135,7 +135,7 @@ class Document(Aggregate):
         )
 
     def _readers_of(self, description: Description) -> tuple[str, ...]:
-        return self.readers if description.readers is None else in_order(description.readers)
+        return self.readers if description.readers is None else readers_in_order(description.readers)
 
     def restore(self, version: int, accepted_sequence: int) -> Outcome:
         """Make an older version's content current again, as a new version; raises VersionNotFound."""
@@ -185,7 +185,7 @@ class Document(Aggregate):
     def share(self, readers: tuple[str, ...]) -> Outcome:
         """Decide who may read it; raises DocumentNotFound."""
         current = self._require_current()
-        readers = in_order(readers)
+        readers = readers_in_order(readers)
         if readers == self.readers:
             return "unchanged"
         self.record(

@@ -25,7 +25,7 @@ from ryorin.kernel.glance import glance
 from ryorin.kernel.handlers import CommandHandler, Run
 from ryorin.kernel.messages import Actor
 from ryorin.kernel.ports import EventStore, UnitOfWork
-from ryorin.kernel.sharing import in_order
+from ryorin.kernel.sharing import in_order, readers_in_order
 
 # prompts that take in prompts that take in prompts: more of them than this nobody keeps in his head
 MAX_TAKEN_IN = 100
@@ -120,7 +120,7 @@ class SharePromptHandler(CommandHandler[SharePrompt, None]):
 
     async def decide(self, command: SharePrompt, prepared: None, run: Run, work: UnitOfWork) -> PromptChanged:
         prompt = await _loaded(work, run.actor, command.prompt)
-        prompt.share(in_order(command.readers))
+        prompt.share(readers_in_order(command.readers))
         await work.save(prompt)
         return PromptChanged(command.prompt, None)
 
