@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few seconds, for correctness only")
     quick = parser.parse_args().quick
-    raise SystemExit(run(400, 0.02) if quick else run(5000, 0.02))
+    raise SystemExit(run(200, 0.02) if quick else run(5000, 0.02))
 
 
 if __name__ == "__main__":
