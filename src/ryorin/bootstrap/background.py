@@ -107,8 +107,8 @@ def _working(base: Foundation, executor: CommandExecutor, features: Features, se
     return {
         "worker": lambda: base.queue.work(executor.run_next, settings.worker.model_dump()),
         "sweeper": lambda: _repeat(base.log.sweep, SWEEP_SECONDS),
-        "scoring": lambda: _repeat(features.observing.scorer.work, TRAFFIC_SECONDS),
-        "objectives": lambda: _repeat(features.observing.watch.look, WATCH_SECONDS),
+        "scoring": lambda: _later(features.observing.scorer.work, TRAFFIC_SECONDS),
+        "objectives": lambda: _later(features.observing.watch.look, WATCH_SECONDS),
     }
 
 
@@ -149,6 +149,12 @@ async def _lag(base: Foundation) -> None:
         due = loop.time() + LAG_SECONDS
         await asyncio.sleep(LAG_SECONDS)
         base.telemetry.observe("ryorin_event_loop_lag_seconds", max(0.0, loop.time() - due))
+
+
+async def _later(action: Callable[[], Awaitable[object]], seconds: float) -> None:
+    """As `_repeat`, but not at once: a command that is over in a moment begins nothing."""
+    await asyncio.sleep(seconds)
+    await _repeat(action, seconds)
 
 
 async def _repeat(action: Callable[[], Awaitable[object]], seconds: float) -> None:

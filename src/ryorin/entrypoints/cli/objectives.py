@@ -15,7 +15,7 @@ from ryorin.contexts.traffic.queries import (
     ListObjectives,
     ObjectiveReport,
 )
-from ryorin.contexts.traffic.specs import Indicator, ObjectiveSpec
+from ryorin.contexts.traffic.specs import LOW, Indicator, ObjectiveSpec
 from ryorin.contexts.webhooks.commands import PutWebhook, RemoveWebhook
 from ryorin.contexts.webhooks.queries import WEBHOOKS_MODEL, ListWebhooks
 from ryorin.contexts.webhooks.specs import WebhookSpec
@@ -81,10 +81,10 @@ def _looking(group: typer.Typer, session: Session) -> None:
             if json:
                 print_json({"objectives": found})
                 return
-            table = Table("objective", "prompt", "wants", "level", "since")
+            table = Table("objective", "prompt", "wants", "level")
             for one in found:
                 of = f"{one.spec.prompt}@{one.spec.label}"
-                table.add_row(one.name, of, _wanted(one.spec), one.level, f"{one.changed_at:%Y-%m-%d %H:%M}")
+                table.add_row(one.name, of, _wanted(one.spec), f"{one.level} since {one.changed_at:%m-%d %H:%M}")
             session.out.print(table)
 
         session.run(READING, work)
@@ -115,12 +115,12 @@ def _looking(group: typer.Typer, session: Session) -> None:
             if json:
                 print_json({"uses": found})
                 return
-            table = Table("day", "prompt", "label", "answers", "failed", "cached", "USD", "p50 ms", "p95 ms")
+            table = Table("day", "prompt", "answers", "failed", "cached", "USD", "p50/p95 ms")
             for one in found:
                 counts = (str(count) for count in (one.totals.answers, one.totals.failed, one.totals.cached))
-                times = ("-" if ms is None else f"{ms:g}" for ms in (one.latency_p50_ms, one.latency_p95_ms))
-                of = f"{one.prompt}@{one.version}"
-                table.add_row(f"{one.day}", of, one.label or "-", *counts, f"{one.totals.usd:.6f}", *times)
+                times = "/".join("-" if ms is None else f"{ms:g}" for ms in (one.latency_p50_ms, one.latency_p95_ms))
+                of = f"{one.prompt}@{one.version} {one.label}"
+                table.add_row(f"{one.day:%m-%d}", of, *counts, f"{one.totals.usd:.4f}", times)
             session.out.print(table)
 
         session.run(READING, work)
@@ -145,8 +145,16 @@ def _show(session: Session, report: ObjectiveReport) -> None:
 def _wanted(spec: ObjectiveSpec) -> str:
     if spec.indicator == "drift":
         return f"no drift of {spec.window_days} days against those before"
-    bound = "" if spec.threshold is None else f" {spec.metric or ''} {spec.threshold:g}".replace("  ", " ")
-    return f"{spec.indicator}{bound} in {spec.target:.2%} of {spec.window_days} days"
+    bound = 0.0 if spec.threshold is None else spec.threshold
+    side = "at most" if spec.metric in LOW else "at least"
+    good = {
+        "latency": f"within {bound:g} ms",
+        "cost": f"at most {bound:g} USD",
+        "errors": "answered at all",
+        "staleness": "not stale",
+        "quality": f"{spec.metric} {side} {bound:g}",
+    }[spec.indicator]
+    return f"{spec.target:.2%} {good}, over {spec.window_days} days"
 
 
 def _webhooks(session: Session) -> typer.Typer:
