@@ -101,7 +101,7 @@ def test_what_is_asked_is_counted_scored_judged_and_becomes_a_dataset(
     queued = api.post("/annotation-queues/porter/items", json={"prompt": "porter", "limit": 2}).json()
     assert queued["result"]["items"] == 2
     item = api.get("/annotation-queues/porter/next").json()
-    assert "Tokyo" in item["question"] + item["answer"] or "図書館" in item["question"]
+    assert item["question"] in asked and item["answer"] and "scores" not in item
     judged = {"item": item["id"], "passed": True, "comment": "right"}
     api.post("/annotation-queues/porter/annotations", json=judged).raise_for_status()
     report = api.get("/annotation-queues/porter").json()

@@ -209,6 +209,9 @@ async def test_answers_are_stored_scored_judged_and_become_a_dataset(app: App, u
     demand = await send(app, PutDataset(dataset="production", content_hash=kept))
     items = (await app.services.queries.ask(ListItems(dataset="production"), ADMIN, demand)).items
     assert {item.variables["a"]: item.expected for item in items} == {1: "2", 2: "3"}
+    for comment in ("\x00", "x" * 20_001, "\ud800"):
+        with pytest.raises(InvalidInput):
+            await app.services.keep_feedback(ADMIN, None, comment)
     # said anew it counts once
     await send(app, GiveFeedback(answer=bad.id, rating="good"))
     (view,) = [view for view in (await samples(app)).samples if view.sample.answer_id == bad.id]
@@ -323,6 +326,16 @@ async def test_webhooks_are_signed_and_tried_again(telling: App, upstream: Upstr
     await settled(app, WEBHOOKS_MODEL, RemoveWebhook(webhook="pager"))
     with pytest.raises(WebhookNotFound):
         await send(app, RemoveWebhook(webhook="pager"))
+
+
+async def test_messages_do_not_tell_what_may_be_erased(telling: App, receiver: Receiver) -> None:
+    spec = WebhookSpec(receiver.url, ("knowledge.*",), "file:pager")
+    await settled(telling, WEBHOOKS_MODEL, PutWebhook(webhook="all", spec=spec))
+    await put(telling, "hours", "# Secret title\n\nNine.", title="Secret title", tags=("hidden",), filename="secret.md")
+    await until(lambda: deliveries(telling, "succeeded"), 30)
+    told = [json.loads(body) for _, body in receiver.heard]
+    assert {"hours"} == {one["data"]["document"] for one in told if "document" in one["data"]}
+    assert "ecret" not in str(told) and "hidden" not in str(told)
 
 
 async def test_webhooks_reach_public_addresses_only(app: App, receiver: Receiver, tmp_path: Path) -> None:

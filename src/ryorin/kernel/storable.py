@@ -28,6 +28,11 @@ def check_storable(value: Any, where: str = "") -> None:
             check_storable(getattr(value, name), f"{where}.{name}" if where else name)
 
 
+def storable(text: str) -> str:
+    """A text that somebody else made, without what cannot be stored: NUL goes, halves of surrogate pairs become `?`."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
 # every query comes through here: looking fields up anew took a tenth of a cached answer's time
 @cache
 def _field_names(kind: Hashable) -> tuple[str, ...]:

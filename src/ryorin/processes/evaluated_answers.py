@@ -16,6 +16,7 @@ from ryorin.contexts.answers.queries import (
 from ryorin.contexts.evaluation.specs import Answered, DatasetItem, Target
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.messages import Actor
+from ryorin.kernel.storable import storable
 
 JUDGE_TOKENS = 600
 # of prompts that another library writes
@@ -46,7 +47,7 @@ class EvaluatedAnswers:
         answer: Answer = await self._bus().ask(query, actor)
         contexts = tuple(citation.quote for citation in answer.citations)
         return Answered(
-            text=answer.text,
+            text=storable(answer.text),
             contexts=contexts or item.context,
             milliseconds=(perf_counter() - started) * 1000,
             prompt_tokens=answer.usage.prompt_tokens,

@@ -69,8 +69,9 @@ class PreparedQuestions:
             return await self._process.answer(query, actor)
         prepared = await self._prepared(query, actor)
         with self._traffic.watching(query, prepared.query, actor, stored=prepared.stored) as given:
-            given.answer = await self._finished(prepared, actor, await self._process.answer(prepared.query, actor))
-        return given.answer
+            answer = await self._finished(prepared, actor, await self._process.answer(prepared.query, actor))
+            given.done(answer)
+        return answer
 
     async def stream(self, query: AnswerQuestion, actor: Actor) -> AsyncGenerator[AnswerPart, None]:
         """The answer in parts; raises as `answer`."""
@@ -82,8 +83,9 @@ class PreparedQuestions:
                     if part.answer is None:
                         yield part
                     else:
-                        given.answer = await self._finished(prepared, actor, part.answer)
-                        yield replace(part, answer=given.answer)
+                        answer = await self._finished(prepared, actor, part.answer)
+                        given.done(answer)
+                        yield replace(part, answer=answer)
 
     async def _prepared(self, query: AnswerQuestion, actor: Actor) -> _Prepared:
         prepared, recalled = query, None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from time import perf_counter
 
 from ryorin.contexts.answers.queries import Answer, AnswerQuestion, PromptUse
@@ -15,6 +14,7 @@ from ryorin.contexts.traffic.specs import AnswerSample, PromptAt, PromptTotals
 from ryorin.kernel.errors import RyorinError
 from ryorin.kernel.messages import Actor
 from ryorin.kernel.ports import Clock, Ids
+from ryorin.kernel.storable import storable
 
 # said of answers of which nobody could make sure that nothing newer should have been seen
 UNSURE = ("unverified", "behind")
@@ -27,8 +27,13 @@ class Given:
 
     asked: AnswerQuestion
     prompted: AnswerQuestion
-    answer: Answer | None = None
     began: float = field(default_factory=perf_counter)
+    answer: Answer | None = None
+    milliseconds: float = 0.0
+
+    def done(self, answer: Answer) -> None:
+        """It is answered."""
+        self.answer, self.milliseconds = answer, (perf_counter() - self.began) * 1000
 
 
 class PromptTraffic:
@@ -51,9 +56,9 @@ class PromptTraffic:
     def watching(
         self, asked: AnswerQuestion, prompted: AnswerQuestion, actor: Actor, *, stored: bool
     ) -> Iterator[Given]:
-        """Count what comes of a question: its answer, once it is set, or that there was none.
+        """Count what comes of a question: that it is done, or that it failed.
 
-        A user's mistake is nobody's failure, and whoever leaves before the end has not been given anything.
+        A user's mistake is nobody's failure, and whoever leaves before it is done has not been given anything.
         """
         given = Given(asked, prompted)
         try:
@@ -62,8 +67,10 @@ class PromptTraffic:
             if error.retryable:
                 self._failed(given, actor)
             raise
-        if given.answer is not None and asked.prompt is not None:
-            self._answered(given, given.answer, asked.prompt, actor, stored)
+        finally:
+            # also of who leaves with the last piece
+            if given.answer is not None and asked.prompt is not None:
+                self._answered(given, given.answer, asked.prompt, actor, stored)
 
     def _failed(self, given: Given, actor: Actor) -> None:
         at = _at(given)
@@ -74,7 +81,7 @@ class PromptTraffic:
         at = _at(given)
         if at is None:
             return
-        milliseconds, made = (perf_counter() - given.began) * 1000, answer.cache in MADE
+        made = answer.cache in MADE
         usd = answer.usd if made else 0.0
         totals = PromptTotals(
             answers=1,
@@ -85,38 +92,28 @@ class PromptTraffic:
             usd=usd,
         )
         question = _question(given.asked) or _question(given.prompted)
-        self._notes.note(actor.org_id, at, totals, (milliseconds, usd * 1e6, len(question), len(answer.text)))
+        self._notes.note(actor.org_id, at, totals, (given.milliseconds, usd * 1e6, len(question), len(answer.text)))
         if stored:
-            self._notes.keep(
-                actor.org_id, self._sample(given, answer, use, at, actor, milliseconds, usd, self._clock.now())
-            )
+            self._notes.keep(actor.org_id, self._sample(given, answer, use, at, actor, usd))
 
     def _sample(
-        self,
-        given: Given,
-        answer: Answer,
-        use: PromptUse,
-        at: PromptAt,
-        actor: Actor,
-        milliseconds: float,
-        usd: float,
-        now: datetime,
+        self, given: Given, answer: Answer, use: PromptUse, at: PromptAt, actor: Actor, usd: float
     ) -> AnswerSample:
         grounding = given.prompted.grounding
         return AnswerSample(
             id=self._ids.new().hex,
             answer_id=answer.id,
             at=at,
-            asked_at=now,
+            asked_at=self._clock.now(),
             question=_question(given.asked),
             messages=tuple((message.role, message.content) for message in given.prompted.messages),
-            text=answer.text,
+            text=storable(answer.text),
             variables=use.variables,
             contexts=tuple(citation.quote for citation in answer.citations),
             collection=grounding.collection if grounding else None,
             documents=tuple(sorted({citation.document for citation in answer.citations})),
             readers=actor.readers,
-            milliseconds=milliseconds,
+            milliseconds=given.milliseconds,
             usd=usd,
             model=answer.model,
         )

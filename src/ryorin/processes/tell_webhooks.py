@@ -18,6 +18,10 @@ TELLER_MODEL = "webhooks.outbox"
 TELLER = "service:webhooks"
 # a projection that is built anew tells nobody of what is long known
 NEWS = timedelta(days=1)
+# what tells of a content: it can be erased in the log, and not in a message (ADR-0026)
+UNSAID = frozenset(
+    {"content_hash", "chunk_set", "filename", "url", "title", "metadata", "tags", "reason", "add", "remove"}
+)
 # never sent, and not to be chosen: they tell of credentials, or of what is being told
 UNTOLD = ("identity.", "webhooks.")
 
@@ -50,7 +54,7 @@ class WebhookTeller:
             id=f"msg_{recorded.position}",
             kind=recorded.event.type,
             timestamp=recorded.recorded_at.isoformat(),
-            data=_object(to_json(recorded.event)),
+            data=_said(to_json(recorded.event)),
         )
         await self._bus().send(
             DeliverMessage(webhook=webhook.name, message=message),
@@ -59,6 +63,6 @@ class WebhookTeller:
         )
 
 
-def _object(found: object) -> dict[str, object]:
+def _said(found: object) -> dict[str, object]:
     assert isinstance(found, dict)  # an event is a dataclass
-    return found
+    return {name: value for name, value in found.items() if name not in UNSAID}

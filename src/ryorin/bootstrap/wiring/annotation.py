@@ -15,6 +15,7 @@ from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import Forbidden, InvalidInput
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query, Scope
+from ryorin.kernel.storable import check_storable
 from ryorin.processes.calibrate_judge import JudgeCalibrations
 
 
@@ -36,6 +37,8 @@ class Annotating:
     async def comment(self, actor: Actor, queue: str, item: str, text: str) -> None:
         """Store a comment before the command that judges."""
         _require(actor)
+        for name, given in (("queue", queue), ("item", item), ("comment", text)):
+            check_storable(given, name)
         await self.store.comment(actor.org_id, queue, item, actor.principal_id, text)
 
     def command_handlers(self) -> Mapping[type[Command], CommandHandler[Any, Any]]:

@@ -14,11 +14,13 @@ from ryorin.adapters.postgres.traffic import PostgresTraffic, PostgresTrafficNot
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.contexts.evaluation.module import Scoring
 from ryorin.contexts.traffic import module as traffic
+from ryorin.contexts.traffic.commands import MAX_FEEDBACK_CHARACTERS
 from ryorin.contexts.traffic.specs import Feedback
 from ryorin.kernel.bus import CommandBus
-from ryorin.kernel.errors import Forbidden
+from ryorin.kernel.errors import Forbidden, InvalidInput
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query, Scope
+from ryorin.kernel.storable import check_storable
 from ryorin.processes.prompt_traffic import PromptTraffic
 from ryorin.processes.score_samples import SampleScorer
 from ryorin.processes.semantic_hits import Embed
@@ -37,9 +39,13 @@ class Observing:
     samples: PostgresSamples
 
     async def keep_feedback(self, actor: Actor, correction: str | None, comment: str) -> str:
-        """Store what is said of an answer before the command that rates it; its id. Raises Forbidden."""
+        """Store what is said of an answer before the command that rates it; its id. Raises Forbidden, InvalidInput."""
         if not actor.may(Scope.ANSWERS_READ):
             raise Forbidden(f"feedback needs the scope {Scope.ANSWERS_READ.value!r}, which this credential lacks")
+        check_storable(correction, "correction")
+        check_storable(comment, "comment")
+        if max(len(correction or ""), len(comment)) > MAX_FEEDBACK_CHARACTERS:
+            raise InvalidInput(f"corrections and comments have at most {MAX_FEEDBACK_CHARACTERS} characters")
         return await self.samples.say(actor.org_id, Feedback("good", correction, comment, actor.principal_id))
 
     def command_handlers(self) -> Mapping[type[Command], CommandHandler[Any, Any]]:
