@@ -12,7 +12,7 @@ import pytest
 @pytest.mark.timeout(400)
 def test_nothing_is_lost_doubled_or_stale_whatever_fails() -> None:
     finished = subprocess.run(
-        [sys.executable, "-m", "benchmarks.chaos", "--quick", "--seconds", "60", "--seed", "7"],
+        [sys.executable, "-m", "benchmarks.chaos", "--quick", "--seed", "7"],
         capture_output=True,
         text=True,
         check=False,
@@ -22,8 +22,8 @@ def test_nothing_is_lost_doubled_or_stale_whatever_fails() -> None:
     figures = json.loads(finished.stdout.splitlines()[-1])["figures"]
     told = finished.stderr[-3000:]
     # on a machine that does much else fewer of them fit
-    assert figures["harms"] >= 3, told
+    assert figures["harms"] >= 6, told
     assert (figures["lost"], figures["doubled"], figures["stale"], figures["internal_errors"]) == (0, 0, 0, 0), told
-    assert figures["strict_answers"] > 20
+    assert figures["strict_answers"] > 50
     # a caller's patience is seconds, which a machine that runs other tests beside takes from it
     assert figures["cached_read_availability"] > 0.9, told
