@@ -124,6 +124,10 @@ async def test_queues_are_their_organisations_and_go_whole(app: App, upstream: U
         reader = Actor(ADMIN.org_id, "key:r", frozenset({Scope.ANSWERS_READ}))
         await app.services.annotations.items(reader, "sums", [AnnotationItem("1", "q", "a")])
     hidden = AnnotationItem("secret", "q", "a", readers=("user:boss",))
+    await app.services.annotations.items(ADMIN, "sums", [AnnotationItem("forgotten", "q", "a")])
+    await app.base.pool.execute("UPDATE annotation_items SET stored_at = now() - interval '2 days' WHERE NOT queued")
+    await app.features.annotating.store.purge()
+    assert await app.base.pool.fetch("SELECT 1 FROM annotation_items WHERE item = 'forgotten'") == []
     batch = await app.services.annotations.items(ADMIN, "sums", [hidden])
     await send(app, QueueItems(queue_name="sums", batch=batch))
     for _ in range(3):

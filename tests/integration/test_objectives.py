@@ -160,6 +160,7 @@ async def test_latency_and_errors_burn_their_budgets(app: App, upstream: Upstrea
 
     await until(lambda: _is(app, "up", "page"))
     assert (await level(app, "fast")).level == "ok"
+    assert b'ryorin_objectives_burning{level="page"} 1.0' in await app.services.metrics()
     assert "burns" in (await level(app, "up")).told
     # assessed again, nothing is recorded again
     demand = await send(app, AssessObjective(objective="up"))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ryorin.adapters.postgres.annotations import PostgresAnnotations
 from ryorin.adapters.postgres.answer_flights import PostgresAnswerFlights
 from ryorin.adapters.postgres.answers import PostgresAnswerStore
 from ryorin.adapters.postgres.cache_ledger import PostgresCacheLedger
@@ -120,6 +121,7 @@ def _tidying(base: Foundation, ledgers: Ledgers, remains: Remains, settings: Set
         "tidying": lambda: _repeat(PostgresAnswerStore(base.pool).purge, TIDY_SECONDS),
         "tidying-decisions": lambda: _repeat(ledgers.decisions.purge, TIDY_SECONDS),
         "tidying-traffic": lambda: _repeat(ledgers.traffic.tidy, TIDY_SECONDS),
+        "tidying-annotations": lambda: _repeat(PostgresAnnotations(base.pool).purge, TIDY_SECONDS),
         "reservations": lambda: _repeat(ledgers.spending.purge, TIDY_SECONDS),
         "tidying-semantic": lambda: _repeat(PostgresSemanticStore(base.pool).purge, TIDY_SECONDS),
         "tidying-flights": lambda: _repeat(flights.purge, TIDY_SECONDS),

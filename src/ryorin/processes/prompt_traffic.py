@@ -13,7 +13,7 @@ from ryorin.contexts.traffic.ports import TrafficNotes
 from ryorin.contexts.traffic.specs import AnswerSample, PromptAt, PromptTotals
 from ryorin.kernel.errors import RyorinError
 from ryorin.kernel.messages import Actor
-from ryorin.kernel.ports import Clock, Ids
+from ryorin.kernel.ports import Clock, Ids, Telemetry
 from ryorin.kernel.storable import storable
 
 # said of answers of which nobody could make sure that nothing newer should have been seen
@@ -39,7 +39,10 @@ class Given:
 class PromptTraffic:
     """Counts every answer given with a prompt, and stores those that chance picks."""
 
-    def __init__(self, notes: TrafficNotes, clock: Clock, ids: Ids, random: Callable[[], float]) -> None:
+    def __init__(
+        self, notes: TrafficNotes, clock: Clock, ids: Ids, random: Callable[[], float], telemetry: Telemetry
+    ) -> None:
+        self._telemetry = telemetry
         self._notes = notes
         self._clock = clock
         self._ids = ids
@@ -116,6 +119,7 @@ class PromptTraffic:
             milliseconds=given.milliseconds,
             usd=usd,
             model=answer.model,
+            traceparent=self._telemetry.traceparent(),
         )
 
 

@@ -6,13 +6,14 @@ import logging
 
 import numpy as np
 
-from ryorin.contexts.evaluation.module import Scoring
+from ryorin.contexts.evaluation.module import Scoring, tell
 from ryorin.contexts.evaluation.specs import Answered, DatasetItem, Metric, MetricKind
 from ryorin.contexts.traffic.ports import Objectives, SampleQueue
 from ryorin.contexts.traffic.queries import ObjectiveView
 from ryorin.contexts.traffic.specs import AnswerSample, SampleScore
 from ryorin.kernel.errors import Unavailable
 from ryorin.kernel.messages import Actor, OrgId, Scope
+from ryorin.kernel.ports import Telemetry
 from ryorin.processes.semantic_hits import Embed
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,10 @@ def service(org_id: OrgId) -> Actor:
 class SampleScorer:
     """Takes stored answers one after the other; what cannot be scored now is taken again later."""
 
-    def __init__(self, queue: SampleQueue, objectives: Objectives, scoring: Scoring, embed: Embed) -> None:
+    def __init__(
+        self, queue: SampleQueue, objectives: Objectives, scoring: Scoring, embed: Embed, telemetry: Telemetry
+    ) -> None:
+        self._telemetry = telemetry
         self._queue = queue
         self._objectives = objectives
         self._scoring = scoring
@@ -76,7 +80,10 @@ class SampleScorer:
         metric = Metric(KINDS[spec.metric], spec.option, model=spec.judge)
         item = DatasetItem(sample.id, _asked(sample), variables=sample.variables, context=sample.contexts)
         answered = Answered(sample.text, sample.contexts)
-        score = await self._scoring.score(metric, item, answered, service(org_id))
+        parents = (sample.traceparent,) if sample.traceparent else ()
+        with self._telemetry.span("objective.score", {"ryorin.objective": view.name}, parents) as span:
+            score = await self._scoring.score(metric, item, answered, service(org_id))
+            tell(span, metric.name, score)
         return SampleScore(view.name, score.outcome, score.value, score.detail)
 
 

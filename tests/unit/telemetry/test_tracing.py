@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import base64
+import json
+import threading
 from collections.abc import Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext, StatusCode
 
 from ryorin.adapters.otel.exporting import langfuse_exporter, tracer_provider
+from ryorin.adapters.otel.langfuse_scores import LangfuseScores
 from ryorin.adapters.otel.telemetry import OpenTelemetry
 from ryorin.adapters.prometheus.metrics import PrometheusMetrics
+from ryorin.contexts.evaluation.module import tell
+from ryorin.contexts.evaluation.specs import Score
 from ryorin.kernel.errors import Conflict
 from tests.collector import collecting
 
@@ -99,3 +107,58 @@ def test_langfuse_gets_spans_at_its_endpoint_with_its_keys() -> None:
     assert collector.named("work")
     sent = {name.lower(): value for name, value in collector.heads[0].items()}
     assert base64.b64decode(sent["authorization"].removeprefix("Basic ")) == b"pk-1:sk-1"
+
+
+class Langfuse(BaseHTTPRequestHandler):
+    """Takes scores, as often as a test allows."""
+
+    scores: ClassVar[list[dict[str, object]]] = []
+    keys: ClassVar[set[str | None]] = set()
+    status: ClassVar[int] = 200
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if self.status == HTTPStatus.OK and self.path == "/api/public/scores":
+            self.scores.append(json.loads(body))
+        self.keys.add(self.headers["authorization"])
+        self.send_response(self.status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quietly."""
+
+
+def test_scores_are_langfuses_on_the_trace_of_what_they_are_of(
+    telemetry: OpenTelemetry, exported: InMemorySpanExporter, caplog: pytest.LogCaptureFixture
+) -> None:
+    with telemetry.span("objective.score", {}, [FIRST]) as span:
+        tell(span, "style", Score("scored", 0.75, "secret words"))
+        tell(span, "judge", Score("abstained"))
+        span.event("other", {"gen_ai.evaluation.score.value": 1.0})
+    (done,) = exported.get_finished_spans()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Langfuse)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    exporter = LangfuseScores(f"http://127.0.0.1:{server.server_port}/", "pk-1", "sk-1")
+    try:
+        assert exporter.export([done]) is exporter.export([done]) is SpanExportResult.SUCCESS
+        Langfuse.status = 503
+        assert exporter.export([done]) is SpanExportResult.FAILURE
+    finally:
+        Langfuse.status = 200
+        server.shutdown()
+        server.server_close()
+    assert exporter.export([done]) is SpanExportResult.FAILURE
+    exporter.shutdown()
+    first, again = Langfuse.scores
+    assert first == again
+    assert first == {
+        "id": f"ryorin-{place(done).span_id:016x}-0",
+        "traceId": FIRST.split("-")[1],
+        "observationId": f"{place(done).span_id:016x}",
+        "name": "style",
+        "value": 0.75,
+        "dataType": "NUMERIC",
+    }
+    assert Langfuse.keys == {f"Basic {base64.b64encode(b'pk-1:sk-1').decode()}"}
+    assert "503" in caplog.text and "ConnectError" in caplog.text

@@ -61,6 +61,10 @@ SELECT %s, %s, %s, %s, %s
 WHERE EXISTS (SELECT 1 FROM annotation_items WHERE org_id = %s AND queue = %s AND item = %s AND queued)
 ON CONFLICT (org_id, queue, item, principal) DO UPDATE SET passed = excluded.passed, given_at = now()
 """
+PURGE = (
+    "DELETE FROM annotation_items WHERE NOT queued AND stored_at < now() - interval '1 day'",
+    "DELETE FROM annotations WHERE passed IS NULL AND given_at < now() - interval '1 day'",
+)
 PAGE = """
 SELECT item, passed, principal, comment FROM annotations
 WHERE org_id = %s AND queue = %s AND passed IS NOT NULL ORDER BY item, principal OFFSET %s LIMIT %s
@@ -121,6 +125,11 @@ class PostgresAnnotations:
     async def queue(self, org_id: OrgId, queue: str, batch: str) -> int:
         """Have a batch judged; how many items that are."""
         return len(await self._pool.fetch(QUEUE, (org_id, queue, batch)))
+
+    async def purge(self) -> None:
+        """Forget what was stored and never queued or judged."""
+        for statement in PURGE:
+            await self._pool.execute(statement)
 
     async def next(self, actor: Actor, queue: str, per_item: int) -> AnnotationItem | None:
         """What the actor has not judged and may read."""

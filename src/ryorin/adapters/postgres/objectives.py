@@ -33,6 +33,7 @@ LEVEL = """
 UPDATE traffic_objectives_g{g} SET level = %s, told = %s, changed_at = %s WHERE org_id = %s AND objective = %s
 """
 ALL = "SELECT * FROM traffic_objectives ORDER BY org_id, objective"
+BURNING = "SELECT level, count(*) AS objectives FROM traffic_objectives GROUP BY level"
 TOLD = "objectives\x1f"
 
 

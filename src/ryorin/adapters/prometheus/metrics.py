@@ -40,6 +40,7 @@ GAUGES = {
     "ryorin_queue_oldest_age_seconds": ("Age of the oldest command that has not ended", ("queue",)),
     "ryorin_commands_dead": ("Commands waiting for a person", ()),
     "ryorin_commands_dead_oldest_age_seconds": ("How long the oldest of them has waited", ()),
+    "ryorin_objectives_burning": ("Objectives of prompts whose error budget burns too fast, by level", ("level",)),
     "ryorin_projection_lag_events": ("Events a projection has not applied", ("projection",)),
 }
 

@@ -67,8 +67,8 @@ def build_traffic(base: Foundation, scoring: Scoring, embed: Embed, bus: Callabl
     return Observing(
         traffic.Ports(base.events, objectives, counted, samples),
         notes,
-        PromptTraffic(notes, base.clock, base.ids, random.random),
-        SampleScorer(samples, objectives, scoring, embed),
+        PromptTraffic(notes, base.clock, base.ids, random.random, base.telemetry),
+        SampleScorer(samples, objectives, scoring, embed, base.telemetry),
         ObjectiveWatch(objectives, counted, bus),
         samples,
     )

@@ -29,7 +29,7 @@ from ryorin.contexts.evaluation.write.handlers import (
     RemoveStyleHandler,
 )
 from ryorin.contexts.evaluation.write.run_evaluation import RunEvaluationHandler
-from ryorin.contexts.evaluation.write.scoring import Scoring
+from ryorin.contexts.evaluation.write.scoring import Scoring, tell
 from ryorin.kernel.handlers import CommandHandler
 from ryorin.kernel.messages import Actor, Command, Query
 from ryorin.kernel.ports import EventStore, Telemetry
@@ -44,6 +44,7 @@ __all__ = [
     "genome_of",
     "query_handlers",
     "split_up",
+    "tell",
 ]
 
 

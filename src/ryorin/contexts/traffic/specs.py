@@ -220,7 +220,7 @@ class AnswerSample:
     """An answer that was given, as it was stored: `messages` are what was asked, the prompt's own among them,
     `question` what its user said last, `variables` the values that the prompt was given.
 
-    `readers` are those of who asked; None: who reads everything.
+    `readers` are those of who asked; None: who reads everything. Its scores belong below `traceparent`.
     """
 
     id: str
@@ -238,6 +238,7 @@ class AnswerSample:
     milliseconds: float = 0.0
     usd: float = 0.0
     model: str = ""
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

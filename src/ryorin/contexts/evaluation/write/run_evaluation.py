@@ -13,7 +13,7 @@ from ryorin.contexts.evaluation.domain.stopping import Stopping
 from ryorin.contexts.evaluation.errors import DatasetNotFound, EvaluationNotFound, NotComparable
 from ryorin.contexts.evaluation.ports import DatasetContents, Evaluations, ItemResults, Subject
 from ryorin.contexts.evaluation.specs import Answered, DatasetItem, EvaluationSummary, ItemResult
-from ryorin.contexts.evaluation.write.scoring import Scoring
+from ryorin.contexts.evaluation.write.scoring import Scoring, tell
 from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.glance import glance
 from ryorin.kernel.handlers import CommandHandler, Run
@@ -160,7 +160,4 @@ def _tell(span: Span, result: ItemResult) -> None:
     if result.error is not None:
         span.failed(result.error)
     for name, score in result.scores.items():
-        told: dict[str, str | float] = {"gen_ai.evaluation.name": name, "gen_ai.evaluation.score.label": score.outcome}
-        if score.value is not None:
-            told["gen_ai.evaluation.score.value"] = score.value
-        span.event("gen_ai.evaluation.result", told)
+        tell(span, name, score)

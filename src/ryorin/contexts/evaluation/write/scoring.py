@@ -18,6 +18,7 @@ from ryorin.contexts.evaluation.ports import Evaluations, ForeignMetrics, ItemRe
 from ryorin.contexts.evaluation.specs import FOREIGN, Answered, DatasetItem, Metric, MetricKind, Score
 from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.messages import Actor
+from ryorin.kernel.ports import Span
 
 VERDICT = re.compile(r"\{[^{}]*\}", re.S)
 INSTRUCTIONS = """\
@@ -212,6 +213,14 @@ class Scoring:
             if better in ("A", "B", "same"):
                 return str(better)
         return None
+
+
+def tell(span: Span, metric: str, score: Score) -> None:
+    """A score as OpenTelemetry's event for it (semantic conventions for generative AI): no text of an answer."""
+    told: dict[str, str | float] = {"gen_ai.evaluation.name": metric, "gen_ai.evaluation.score.label": score.outcome}
+    if score.value is not None:
+        told["gen_ai.evaluation.score.value"] = score.value
+    span.event("gen_ai.evaluation.result", told)
 
 
 def _question(item: DatasetItem) -> str:
