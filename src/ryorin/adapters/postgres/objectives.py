@@ -88,8 +88,12 @@ class PostgresObjectives:
         return await self.known()
 
     async def share(self, org_id: OrgId, prompt: str, label: str) -> float:
-        """The greatest share that one of them wants stored; raises Unavailable."""
-        await self.known()
+        """The greatest share that one of them wants stored; raises Unavailable.
+
+        While notifications do not arrive, what was known last counts: no answer waits for a database that is away.
+        """
+        if self._connected:
+            await self.known()
         return self._shares.get((org_id, prompt, label), 0.0)
 
     async def known(self) -> Sequence[tuple[OrgId, ObjectiveView]]:
