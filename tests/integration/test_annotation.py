@@ -170,4 +170,5 @@ async def test_erased_documents_leave_results_and_queues(app: App, upstream: Ups
         one.scores["contains"].value for one in page.results
     ]
     report = await app.services.queries.ask(GetAnnotationQueue(queue="sums"), ADMIN)
-    assert report.items == 2 - len(quoting)
+    # the other one cites nothing, and could quote anything
+    assert report.items == 0

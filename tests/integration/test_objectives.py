@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -380,6 +380,10 @@ async def test_erased_documents_take_stored_answers_with_them(app: App, upstream
     await send(app, EraseDocument(collection="docs", document="hours"))
     await until(lambda: _no_samples(app))
     assert await app.base.pool.fetch("SELECT correction FROM answer_feedback") == [{"correction": None}]
+    # an answer that waits to be stored while its document is erased is not stored any more
+    app.ledgers.traffic.keep(ADMIN.org_id, replace(view.sample, id="late"))
+    await app.ledgers.traffic.write()
+    assert await _no_samples(app)
 
 
 async def _no_samples(app: App) -> bool:

@@ -54,7 +54,7 @@ class EvaluatedAnswers:
             completion_tokens=answer.usage.completion_tokens,
             usd=answer.usd if answer.cache in ("miss", "bypass") else 0.0,
             model=answer.model,
-            documents=tuple(sorted({f"{target.collection}/{citation.document}" for citation in answer.citations})),
+            documents=_quoted(target, answer),
         )
 
     async def judge(self, actor: Actor, model: str | None, instructions: str, text: str) -> str:
@@ -66,3 +66,11 @@ class EvaluatedAnswers:
         )
         answer: Answer = await self._bus().ask(query, actor)
         return answer.text
+
+
+def _quoted(target: Target, answer: Answer) -> tuple[str, ...]:
+    """What it cites, as COLLECTION/DOCUMENT; one that cites nothing may quote any, and is erased with any."""
+    if target.collection is None:
+        return ()
+    cited = {f"{target.collection}/{citation.document}" for citation in answer.citations}
+    return tuple(sorted(cited)) or (f"{target.collection}/*",)

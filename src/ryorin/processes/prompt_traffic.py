@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from ryorin.contexts.answers.queries import Answer, AnswerQuestion, PromptUse
+from ryorin.contexts.answers.queries import Answer, AnswerQuestion, GroundingOptions, PromptUse
 from ryorin.contexts.prompts.versions import PRODUCTION
 from ryorin.contexts.traffic.ports import TrafficNotes
-from ryorin.contexts.traffic.specs import AnswerSample, PromptAt, PromptTotals
+from ryorin.contexts.traffic.specs import ANY_DOCUMENT, AnswerSample, PromptAt, PromptTotals
 from ryorin.kernel.errors import RyorinError
 from ryorin.kernel.messages import Actor
 from ryorin.kernel.ports import Clock, Ids, Telemetry
@@ -114,7 +114,7 @@ class PromptTraffic:
             variables=use.variables,
             contexts=tuple(citation.quote for citation in answer.citations),
             collection=grounding.collection if grounding else None,
-            documents=tuple(sorted({citation.document for citation in answer.citations})),
+            documents=tuple(sorted({citation.document for citation in answer.citations})) or uncited(grounding),
             readers=actor.readers,
             milliseconds=given.milliseconds,
             usd=usd,
@@ -132,6 +132,11 @@ def _at(given: Given) -> PromptAt | None:
 
 def _label(use: PromptUse) -> str:
     return "" if use.version is not None else use.label or PRODUCTION
+
+
+def uncited(grounding: GroundingOptions | None) -> tuple[str, ...]:
+    """What an answer from documents quotes that cites none: it may be any of them, and is erased with any."""
+    return () if grounding is None else (ANY_DOCUMENT,)
 
 
 def _question(query: AnswerQuestion) -> str:

@@ -10,6 +10,7 @@ from ryorin.contexts.webhooks.ports import WebhookRows
 from ryorin.contexts.webhooks.specs import Message, Webhook
 from ryorin.kernel.bus import CommandBus
 from ryorin.kernel.codec import to_json
+from ryorin.kernel.errors import IdempotencyKeyReused
 from ryorin.kernel.events import RecordedEvent
 from ryorin.kernel.messages import Actor, OrgId, Scope
 from ryorin.kernel.ports import Clock
@@ -20,7 +21,7 @@ TELLER = "service:webhooks"
 NEWS = timedelta(days=1)
 # what tells of a content: it can be erased in the log, and not in a message (ADR-0026)
 UNSAID = frozenset(
-    {"content_hash", "chunk_set", "filename", "url", "title", "metadata", "tags", "reason", "add", "remove"}
+    {"content_hash", "chunk_set", "filename", "url", "title", "metadata", "tags", "reason", "language", "add", "remove"}
 )
 # never sent, and not to be chosen: they tell of credentials, or of what is being told
 UNTOLD = ("identity.", "webhooks.")
@@ -56,11 +57,15 @@ class WebhookTeller:
             timestamp=recorded.recorded_at.isoformat(),
             data=_said(to_json(recorded.event)),
         )
-        await self._bus().send(
-            DeliverMessage(webhook=webhook.name, message=message),
-            Actor(org_id, TELLER, frozenset({Scope.ADMIN})),
-            idempotency_key=f"webhook:{webhook.name}:{message.id}",
-        )
+        try:
+            await self._bus().send(
+                DeliverMessage(webhook=webhook.name, message=message),
+                Actor(org_id, TELLER, frozenset({Scope.ADMIN})),
+                idempotency_key=f"webhook:{webhook.name}:{message.id}",
+            )
+        except IdempotencyKeyReused:
+            # it was sent by a version that tells of the event in other words
+            return
 
 
 def _said(found: object) -> dict[str, object]:

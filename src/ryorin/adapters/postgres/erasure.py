@@ -67,7 +67,7 @@ SELECT DISTINCT content_hash FROM told WHERE content_hash <> ''
 FORGET_SAMPLES = """
 WITH gone AS (
     DELETE FROM answer_samples WHERE org_id = %(org_id)s AND collection = %(collection)s
-      AND documents @> ARRAY[%(document)s::text] RETURNING answer_id)
+      AND documents && ARRAY[%(document)s::text, '*'] RETURNING answer_id)
 UPDATE answer_feedback SET correction = NULL, comment = ''
 WHERE org_id = %(org_id)s AND answer_id IN (SELECT answer_id FROM gone)
 """
@@ -77,11 +77,11 @@ UPDATE evaluation_results
 SET result = jsonb_set(result, '{answered}', result->'answered' || '{"text": "", "contexts": []}')
              || jsonb_build_object('scores', (SELECT COALESCE(jsonb_object_agg(key, value || '{"detail": ""}'), '{}')
                                               FROM jsonb_each(result->'scores')))
-WHERE org_id = %(org_id)s AND result->'answered'->'documents' ? %(quoted)s
+WHERE org_id = %(org_id)s AND result->'answered'->'documents' ?| %(quoted)s::text[]
 """
 FORGET_ANNOTATED = """
 WITH gone AS (
-    DELETE FROM annotation_items WHERE org_id = %(org_id)s AND documents @> ARRAY[%(quoted)s::text]
+    DELETE FROM annotation_items WHERE org_id = %(org_id)s AND documents && %(quoted)s::text[]
     RETURNING queue, item)
 UPDATE annotations a SET comment = '' FROM gone
 WHERE a.org_id = %(org_id)s AND (a.queue, a.item) = (gone.queue, gone.item)
@@ -149,7 +149,11 @@ class PostgresErasures:
         }
         await self._redact(erased, REDACT_EVENTS, {})
         await self._redact(erased, REDACT_COMMANDS, parameters)
-        quoting = {**parameters, "org_id": erased.stream.org_id, "quoted": f"{event.collection}/{event.document}"}
+        quoting = {
+            **parameters,
+            "org_id": erased.stream.org_id,
+            "quoted": [f"{event.collection}/{event.document}", f"{event.collection}/*"],
+        }
         for statement in (FORGET_SAMPLES, FORGET_RESULTS, FORGET_ANNOTATED):
             await run(self._connection, statement, quoting)
         await run(self._connection, "SELECT pg_notify(%s, '')", (Channel.COMMANDS.value,))

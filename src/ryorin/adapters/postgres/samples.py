@@ -19,12 +19,23 @@ MAX_ATTEMPTS = 5
 
 STORE = """
 INSERT INTO answer_samples (org_id, id, answer_id, prompt, version, label, sample, collection, documents, readers)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+SELECT %(org_id)s, %(id)s, %(answer)s, %(prompt)s, %(version)s::int, %(label)s, %(sample)s::jsonb, %(collection)s,
+       -- what it cites, and all that it was made from where that is known
+       ARRAY(SELECT unnest(%(documents)s::text[]) UNION
+             SELECT unnest(l.documents) FROM answer_ledger l WHERE l.org_id = %(org_id)s AND l.id = %(answer)s),
+       %(readers)s::text[]
+-- one may have been erased since the answer was given
+WHERE NOT EXISTS (
+    SELECT 1 FROM unnest(%(documents)s::text[]) AS cited(document)
+    WHERE cited.document <> '*' AND NOT EXISTS (
+        SELECT 1 FROM search_documents d
+        WHERE d.org_id = %(org_id)s AND d.collection = %(collection)s AND d.document = cited.document))
+ON CONFLICT DO NOTHING
 """
 # who asked could read all that the answer quotes: whoever reads as much may read it too
 _READABLE = "(%(readers)s::text[] IS NULL OR s.readers <@ %(readers)s::text[])"
 PAGE = f"""
-SELECT s.org_id, s.id, s.sample, s.asked_at,
+SELECT s.org_id, s.id, s.sample, s.asked_at, s.documents,
        (SELECT jsonb_agg(jsonb_build_object('objective', objective, 'outcome', outcome, 'value', value,
                                             'detail', detail) ORDER BY objective)
         FROM sample_scores c WHERE c.org_id = s.org_id AND c.sample = s.id) AS scores,
@@ -68,7 +79,7 @@ FROM (SELECT org_id, id FROM answer_samples
       WHERE scored_at IS NULL AND (leased_until IS NULL OR leased_until < now()) AND attempts < {MAX_ATTEMPTS}
       ORDER BY asked_at LIMIT %s FOR UPDATE SKIP LOCKED) AS due
 WHERE s.org_id = due.org_id AND s.id = due.id
-RETURNING s.org_id, s.sample, s.asked_at, s.attempts
+RETURNING s.org_id, s.sample, s.asked_at, s.documents, s.attempts
 """
 SCORE = """
 INSERT INTO sample_scores (org_id, sample, objective, outcome, value, detail)
@@ -140,20 +151,20 @@ class PostgresSamples:
             await run(connection, SCORED, (vector, org_id, sample))
 
 
-def stored_sample(org_id: OrgId, sample: AnswerSample) -> tuple[object, ...]:
+def stored_sample(org_id: OrgId, sample: AnswerSample) -> dict[str, object]:
     """The parameters of STORE."""
-    return (
-        org_id,
-        sample.id,
-        sample.answer_id,
-        sample.at.prompt,
-        sample.at.version,
-        sample.at.label,
-        json.dumps(to_json(sample), ensure_ascii=False),
-        sample.collection,
-        list(sample.documents),
-        reader_array(sample.readers),
-    )
+    return {
+        "org_id": org_id,
+        "id": sample.id,
+        "answer": sample.answer_id,
+        "prompt": sample.at.prompt,
+        "version": sample.at.version,
+        "label": sample.at.label,
+        "sample": json.dumps(to_json(sample), ensure_ascii=False),
+        "collection": sample.collection,
+        "documents": list(sample.documents),
+        "readers": reader_array(sample.readers),
+    }
 
 
 def _adopted(answer: str, row: Row) -> AnswerSample:
@@ -177,7 +188,9 @@ def _adopted(answer: str, row: Row) -> AnswerSample:
 
 
 def _sample(row: Row) -> AnswerSample:
-    found: AnswerSample = from_json(AnswerSample, {**row["sample"], "asked_at": row["asked_at"].isoformat()})
+    found: AnswerSample = from_json(
+        AnswerSample, {**row["sample"], "asked_at": row["asked_at"].isoformat(), "documents": row["documents"]}
+    )
     return found
 
 

@@ -15,6 +15,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # round numbers of a decade; bounds of histograms, so that a threshold that is one of them is counted exactly
 _ROUND = (1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8, 2, 2.2, 2.5, 2.8, 3, 3.5, 4, 4.5, 5, 5.5, 6, 6.5, 7, 7.5, 8, 9)
 DAYS_KEPT = 35
+# stands for whichever documents an answer may quote that cites none
+ANY_DOCUMENT = "*"
 MAX_WINDOW_DAYS = 30
 
 Indicator = Literal["latency", "errors", "cost", "staleness", "quality", "drift"]
