@@ -9,15 +9,13 @@ from ryorin.contexts.annotation.module import majority
 from ryorin.contexts.annotation.ports import Annotations
 from ryorin.contexts.annotation.queries import CalibrateJudge, GetAnnotationQueue
 from ryorin.contexts.annotation.specs import Confusion, JudgeCalibration
-from ryorin.contexts.evaluation.module import corrected_rate
+from ryorin.contexts.evaluation.module import COSTS, corrected_rate
 from ryorin.contexts.evaluation.queries import MAX_PAGE, GetEvaluation, ListResults, ResultsPage
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import InvalidInput
 from ryorin.kernel.intervals import Interval, wilson
 from ryorin.kernel.messages import Actor
 
-# of these less is better
-LOW = ("hallucination",)
 # of fewer people's verdicts on one side nothing is told of a judge
 MIN_EACH = 5
 
@@ -50,7 +48,7 @@ class JudgeCalibrations:
             for result in page.results:
                 score = result.scores.get(query.metric)
                 if score is not None and score.value is not None:
-                    low = query.metric in LOW
+                    low = query.metric in COSTS
                     found[result.item] = score.value <= query.threshold if low else score.value >= query.threshold
             offset = page.next_offset
         return found

@@ -18,7 +18,7 @@ from ryorin.contexts.evaluation.queries import (
     ResultsPage,
 )
 from ryorin.contexts.evaluation.specs import DatasetItem, ItemResult
-from ryorin.contexts.traffic.specs import AnswerSample, SampleView
+from ryorin.contexts.traffic.specs import SampleView
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.consistency import EVENTUAL, Consistency
 from ryorin.kernel.errors import NotFound
@@ -72,7 +72,7 @@ def annotation_items_of(views: Sequence[SampleView]) -> list[AnnotationItem]:
     return [
         AnnotationItem(
             id=view.sample.id,
-            question=view.sample.question or _last_of(view.sample),
+            question=view.sample.asked,
             answer=view.sample.text,
             contexts=view.sample.contexts,
             documents=tuple(f"{view.sample.collection}/{document}" for document in view.sample.documents),
@@ -129,7 +129,3 @@ def _judged_item(evaluation: str, result: ItemResult, item: DatasetItem | None) 
         evaluation=evaluation,
         documents=answered.documents,
     )
-
-
-def _last_of(sample: AnswerSample) -> str:
-    return next((text for role, text in reversed(sample.messages) if role == "user"), "")

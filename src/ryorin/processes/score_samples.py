@@ -78,20 +78,13 @@ class SampleScorer:
         spec = view.spec
         assert spec.metric is not None  # objectives of quality have one
         metric = Metric(KINDS[spec.metric], spec.option, model=spec.judge)
-        item = DatasetItem(sample.id, _asked(sample), variables=sample.variables, context=sample.contexts)
+        item = DatasetItem(sample.id, sample.asked, variables=sample.variables, context=sample.contexts)
         answered = Answered(sample.text, sample.contexts)
         parents = (sample.traceparent,) if sample.traceparent else ()
         with self._telemetry.span("objective.score", {"ryorin.objective": view.name}, parents) as span:
             score = await self._scoring.score(metric, item, answered, service(org_id))
             tell(span, metric.name, score)
         return SampleScore(view.name, score.outcome, score.value, score.detail)
-
-
-def _asked(sample: AnswerSample) -> str:
-    """What the user said, or the prompt's words where that says it all."""
-    if sample.question.strip():
-        return sample.question
-    return next((text for role, text in reversed(sample.messages) if role == "user"), "")
 
 
 def _is_for(view: ObjectiveView, sample: AnswerSample) -> bool:

@@ -100,7 +100,7 @@ class ListAnnotations(Query[AnnotationsPage]):
 class CalibrateJudge(Query[JudgeCalibration]):
     """How far can a metric of an evaluation be trusted, by what people said of its answers?
 
-    Passed is a score of at least `threshold` (of `hallucination`: at most).
+    Passed is a score of at least `threshold` (at most, where less is better, as of `hallucination`).
     Raises QueueNotFound and EvaluationNotFound.
     """
 

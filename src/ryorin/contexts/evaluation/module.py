@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ryorin.contexts.evaluation import commands, queries
+from ryorin.contexts.evaluation.domain.comparison import COSTS
 from ryorin.contexts.evaluation.domain.datasets import split_up
 from ryorin.contexts.evaluation.domain.genome import genome_of
 from ryorin.contexts.evaluation.domain.statistics import corrected_rate
@@ -35,6 +36,7 @@ from ryorin.kernel.messages import Actor, Command, Query
 from ryorin.kernel.ports import EventStore, Telemetry
 
 __all__ = [
+    "COSTS",
     "EvaluationProjection",
     "Ports",
     "Scoring",

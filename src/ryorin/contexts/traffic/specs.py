@@ -242,6 +242,13 @@ class AnswerSample:
     model: str = ""
     traceparent: str | None = None
 
+    @property
+    def asked(self) -> str:
+        """What its user said, or the prompt's words where those say it all."""
+        if self.question.strip():
+            return self.question
+        return next((text for role, text in reversed(self.messages) if role == "user"), "")
+
 
 @dataclass(frozen=True, slots=True)
 class SampleScore:
