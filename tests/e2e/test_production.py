@@ -74,7 +74,11 @@ def test_what_is_asked_is_counted_scored_judged_and_becomes_a_dataset(
             extra_body={"prompt": {"name": "porter"}},
         )
 
-    (use,) = until(lambda: api.get("/prompts/porter/usage").json()["uses"])
+    # sums are written by the second, so that the first may be there before the last
+    def used() -> list[dict[str, Any]]:
+        return [one for one in api.get("/prompts/porter/usage").json()["uses"] if one["totals"]["answers"] >= 4]
+
+    (use,) = until(used)
     assert (use["label"], use["version"], use["totals"]["answers"], use["totals"]["failed"]) == ("production", 1, 4, 0)
     assert use["totals"]["cached"] == 1
 
@@ -83,7 +87,7 @@ def test_what_is_asked_is_counted_scored_judged_and_becomes_a_dataset(
         return found if len(found) == 4 and all(one["scores"] for one in found) else []
 
     until(scored)
-    status = api.get("/objectives/sources").json()["status"]
+    status = until(lambda: (found := api.get("/objectives/sources").json()["status"])["counted"] >= 4 and found)
     assert (status["counted"], status["good"], status["level"]) == (4, 4, "ok")
 
     said = {"rating": "bad", "correction": "At nine, Tokyo time."}
