@@ -107,7 +107,7 @@ async def outcomes(rows: list[dict[str, Any]]) -> tuple[int, int, float]:
             async def vectors(self, texts: Any) -> NDArray[np.float32]:
                 return np.asarray(engine.embed_passages(list(texts)), dtype=np.float32)
 
-        scoring = Scoring(_Nobody(), Vectors(), None, None, None, None)  # type: ignore[arg-type]  # neither schemas nor styles are looked at
+        scoring = Scoring(_Nobody(), Vectors(), None, None, None, None, None)  # type: ignore[arg-type]  # neither schemas nor styles are looked at
         nothing = abstained = 0
         began = time.perf_counter()
         for number, row in enumerate(rows):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +15,10 @@ from numpy.typing import NDArray
 
 from benchmarks.measure import data_folder, say
 from benchmarks.style_texts import Text, texts
+from ryorin.adapters.taggers.parts_of_speech import PartsOfSpeech
 from ryorin.contexts.evaluation.domain import style
-from ryorin.contexts.evaluation.domain.style import HABITS, fingerprint
+from ryorin.contexts.evaluation.domain.genome import coherence, evidence
+from ryorin.contexts.evaluation.domain.style import HABITS, Fingerprint, fingerprint
 from ryorin.contexts.evaluation.specs import Language
 
 LENGTHS: dict[Language, int] = {"en": 1000, "ja": 500}
@@ -24,16 +29,47 @@ COMMON = 0.1
 FAR = 4.0
 BACKGROUND = Path(style.__file__).with_name("style_background.py")
 
+HEAD = (
+    '"""Made by `python -m benchmarks.style_training`; not by hand."""',
+    "",
+    "from __future__ import annotations",
+    "",
+    "from dataclasses import dataclass",
+    "",
+    "import numpy as np",
+    "from numpy.typing import NDArray",
+    "",
+    "",
+    "@dataclass(frozen=True, slots=True)",
+    "class Background:",
+    '    """Features that are kept, by place and pairs of parts of speech by name; mean and scale of both; slope and',
+    "    middle of the chance.",
+    '    """',
+    "",
+    "    kept: NDArray[np.int64]",
+    "    parts: tuple[str, ...]",
+    "    mean: NDArray[np.float64]",
+    "    scale: NDArray[np.float64]",
+    "    slope: float",
+    "    middle: float",
+    "",
+    "",
+    "# what tells this background from any other",
+)
+
 Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Texts of one language with their raw features (n, features), and their houses."""
+    """Texts of one language with their raw features (n, features), the last of which are pairs of parts of speech of
+    these names; and their houses.
+    """
 
     language: Language
     texts: Sequence[Text]
     values: Matrix
+    parts: Sequence[str]
     houses: NDArray[np.str_]
 
 
@@ -58,17 +94,19 @@ def material(folder: Path, language: Language, length: int, seed: int = 0) -> Ma
     for house in sorted({one.house for one in found}):
         own = [one for one in found if one.house == house]
         chosen += [own[at] for at in random.permutation(len(own))[:OF_A_HOUSE]]
-    return Material(
-        language, chosen, np.array([raw(one.text, language) for one in chosen]), np.array([one.house for one in chosen])
-    )
+    tagger = PartsOfSpeech()
+    made = [fingerprint(one.text, tagger, language) for one in chosen]
+    counts = Counter(name for one in made for name in one.parts)
+    parts = sorted(name for name, count in counts.items() if count > COMMON * len(made) / 2)
+    values = np.array([raw(one, parts) for one in made])
+    return Material(language, chosen, values, parts, np.array([one.house for one in chosen]))
 
 
-def raw(text: str, language: Language) -> Matrix:
+def raw(made: Fingerprint, parts: Sequence[str]) -> Matrix:
     """Features before whitening."""
-    made = fingerprint(text, language)
-    return np.concatenate(
-        [np.sqrt(made.functions), np.sqrt(made.grams), np.array([made.habits[name] for name in HABITS])]
-    )
+    habits = np.array([made.habits[name] for name in HABITS])
+    pairs = np.sqrt([made.parts.get(name, 0.0) for name in parts])
+    return np.concatenate([np.sqrt(made.functions), np.sqrt(made.grams), habits, pairs])
 
 
 def fitted(found: Material, chosen: NDArray[np.bool_]) -> Fitted:
@@ -87,7 +125,7 @@ def fitted(found: Material, chosen: NDArray[np.bool_]) -> Fitted:
 def likenesses(
     space: Matrix, houses: NDArray[np.str_], among: Sequence[str], random: np.random.Generator, samples: int = SAMPLES
 ) -> tuple[Matrix, Matrix, list[tuple[NDArray[np.int64], int]]]:
-    """Cosines to styles of samples, and whether each is of the same house; which texts were samples, and compared."""
+    """Evidence against styles of samples, and whether each is of the same house; which were samples, and compared."""
     scores, labels, who = [], [], []
     for house in among:
         own = np.flatnonzero(houses == house)
@@ -95,11 +133,11 @@ def likenesses(
             continue
         for _ in range(REPEATS):
             reference = random.choice(own, samples, replace=False)
-            centre = space[reference].mean(axis=0)
+            centre, own_coherence = space[reference].mean(axis=0), coherence(space[reference])
             others = np.flatnonzero(np.isin(houses, among) & (houses != house))
             for at in (*np.setdiff1d(own, reference), *others):
                 size = np.linalg.norm(space[at]) * np.linalg.norm(centre) + 1e-12
-                scores.append(float(space[at] @ centre / size))
+                scores.append(evidence(float(space[at] @ centre / size), own_coherence))
                 labels.append(float(houses[at] == house))
                 who.append((reference, int(at)))
     return np.array(scores), np.array(labels), who
@@ -116,52 +154,43 @@ def logistic(scores: Matrix, labels: Matrix) -> tuple[float, float]:
     return slope, -shift / slope
 
 
+def numbers(values: Iterable[float]) -> str:
+    """As they stand in the file."""
+    return ", ".join(f"{value:.4g}" for value in values)
+
+
+def written(found: Material) -> list[str]:
+    """The lines of a language."""
+    made = fitted(found, np.ones(len(found.texts), dtype=bool))
+    scores, labels, _ = likenesses(
+        made.whitened(found.values), found.houses, sorted(set(found.houses)), np.random.default_rng(0)
+    )
+    slope, middle = logistic(scores, labels)
+    counted = found.values.shape[1] - len(found.parts)
+    parts = [found.parts[at - counted] for at in made.kept if at >= counted]
+    say(
+        f"{found.language}: {len(found.texts)} texts, {len(made.kept)} features, {len(parts)} of them parts of speech, "
+        f"slope {slope:.3g}, middle {middle:.3g}"
+    )
+    return [
+        f'    "{found.language}": Background(',
+        f"        np.array([{', '.join(map(str, made.kept[made.kept < counted]))}]),",
+        f"        tuple({json.dumps(' | '.join(parts), ensure_ascii=False)}.split(' | ')),",
+        f"        np.array([{numbers(made.mean)}]),",
+        f"        np.array([{numbers(made.scale)}]),",
+        f"        {slope:.4g},",
+        f"        {middle:.4g},",
+        "    ),",
+    ]
+
+
 def main() -> None:
     """Measure on all houses, and write."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     folder = data_folder()
-    lines = [
-        '"""Made by `python -m benchmarks.style_training`; not by hand."""',
-        "",
-        "from __future__ import annotations",
-        "",
-        "from dataclasses import dataclass",
-        "",
-        "import numpy as np",
-        "from numpy.typing import NDArray",
-        "",
-        "",
-        "@dataclass(frozen=True, slots=True)",
-        "class Background:",
-        '    """Features that are kept, their mean and scale; slope and middle of the chance."""',
-        "",
-        "    kept: NDArray[np.int64]",
-        "    mean: NDArray[np.float64]",
-        "    scale: NDArray[np.float64]",
-        "    slope: float",
-        "    middle: float",
-        "",
-        "",
-        "OF = {",
-    ]
-    for language, length in LENGTHS.items():
-        found = material(folder, language, length)
-        made = fitted(found, np.ones(len(found.texts), dtype=bool))
-        scores, labels, _ = likenesses(
-            made.whitened(found.values), found.houses, sorted(set(found.houses)), np.random.default_rng(0)
-        )
-        slope, middle = logistic(scores, labels)
-        lines += [
-            f'    "{language}": Background(',
-            f"        np.array([{', '.join(map(str, made.kept))}]),",
-            f"        np.array([{', '.join(f'{value:.4g}' for value in made.mean)}]),",
-            f"        np.array([{', '.join(f'{value:.4g}' for value in made.scale)}]),",
-            f"        {slope:.4g},",
-            f"        {middle:.4g},",
-            "    ),",
-        ]
-        say(f"{language}: {len(found.texts)} texts, {len(made.kept)} features, slope {slope:.3g}, middle {middle:.3g}")
-    BACKGROUND.write_text("\n".join([*lines, "}", ""]))
+    lines = [line for language, length in LENGTHS.items() for line in written(material(folder, language, length))]
+    checksum = zlib.crc32("".join(lines).encode())
+    BACKGROUND.write_text("\n".join([*HEAD, f"FEATURES = {checksum}", "OF = {", *lines, "}", ""]))
 
 
 if __name__ == "__main__":

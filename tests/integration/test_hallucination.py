@@ -57,7 +57,7 @@ async def score(
     answer: str,
     judge: Judge | None = None,
 ) -> Score:
-    scoring = Scoring(judge or Judge(), Vectors(engine), None, None, None, None)  # type: ignore[arg-type]  # neither schemas nor styles are looked at
+    scoring = Scoring(judge or Judge(), Vectors(engine), None, None, None, None, None)  # type: ignore[arg-type]  # neither schemas nor styles are looked at
     metric = Metric("hallucination", model="big" if judge else None)
     return await scoring.score(metric, DatasetItem("1", question), Answered(answer, contexts), ADMIN)
 

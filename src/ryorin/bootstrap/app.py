@@ -229,6 +229,7 @@ async def _assemble(
         keep_examples=routing.keep_examples,
         keeper=features.remembering.keeper,
         keep_items=features.evaluating.keep_items,
+        genome_of=features.evaluating.genome_of,
         keep_feedback=features.observing.keep_feedback,
         annotations=features.annotating,
         checks=Checks(base, engine, settings).run,

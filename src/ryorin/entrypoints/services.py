@@ -9,7 +9,7 @@ from typing import Protocol
 from ryorin.contexts.annotation.specs import AnnotationItem
 from ryorin.contexts.conversations.commands import PutSettings, SaveMessages
 from ryorin.contexts.conversations.turns import TurnRole, UserSettings
-from ryorin.contexts.evaluation.specs import DatasetItem
+from ryorin.contexts.evaluation.specs import DatasetItem, StyleGenome
 from ryorin.contexts.knowledge.commands import StoredContent
 from ryorin.contexts.routing.experts import Example
 from ryorin.kernel.bus import CommandBus, QueryBus
@@ -138,6 +138,7 @@ class Services:
     keep_examples: ExampleKeeper
     keeper: ConversationKeeper
     keep_items: DatasetKeeper
+    genome_of: Callable[[Sequence[str]], Awaitable[StyleGenome]]
     keep_feedback: FeedbackKeeper
     annotations: AnnotationKeeper
     checks: Callable[[], Awaitable[Sequence[Check]]]

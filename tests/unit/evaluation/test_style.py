@@ -2,53 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ryorin.adapters.taggers.parts_of_speech import PartsOfSpeech
 from ryorin.contexts.evaluation.domain.genome import MIN_SAMPLES, genome_of, measured
 from ryorin.contexts.evaluation.domain.style import HABITS, fingerprint, language_of, masked
 from ryorin.kernel.errors import InvalidInput
+from tests.style_samples import CHATTY, FORMAL, PLAIN, POLITE, english, japanese
 
-# the same of two things, in two ways each: content and style are crossed
-TOPICS_JA = (("図書館", "本", "司書", "棚"), ("水族館", "魚", "飼育員", "水槽"), ("郵便局", "手紙", "局員", "窓口"))
-POLITE = (
-    "{0}では、新しい{1}を毎週ご案内しています。どうぞお気軽に{2}までお声がけください。{3}のそばには椅子もございますので、"
-    "ゆっくりとご覧いただけます。お子さまと一緒にいらっしゃる場合は、入口でお知らせくださいね。それでは、お待ちしております。"
-)
-PLAIN = (
-    "{0}に新しい{1}が入るのは毎週である。詳しいことは{2}が知っている。{3}の近くに椅子がある。しかし長居をする者は少ない。"
-    "理由は単純だ。人が多すぎるのである。朝のうちなら空いている。なお、子どもを連れた者は入口で断られることがある。"
-)
-TOPICS_EN = (("library", "books", "shelf"), ("aquarium", "fish", "tank"), ("bakery", "loaves", "oven"))
-CHATTY = (
-    "Hey, so here's the thing about our {0}: you'll love it! We've got new {1} every week, and you don't even need to "
-    "ask. Just walk up to the {2} and take a look. Isn't that great? If you can't find what you're after, let us know! "
-)
-FORMAL = (
-    "The {0} receives new {1} on a weekly basis; visitors are not required to enquire in advance. The {2}, which was "
-    "installed in the previous year, is located near the entrance, and it may be inspected by anyone admitted. "
-)
+TAGGER = PartsOfSpeech()
 
 
-def japanese(form: str, topic: int) -> str:
-    return "".join(form.format(*TOPICS_JA[topic]) for _ in range(3))
-
-
-def english(form: str, topic: int) -> str:
-    return "".join(form.format(*TOPICS_EN[topic]) for _ in range(6))
+def _habits(text: str) -> Mapping[str, float]:
+    return fingerprint(text, TAGGER).habits
 
 
 @pytest.mark.parametrize(
     ("write", "one", "other"), [(japanese, POLITE, PLAIN), (english, CHATTY, FORMAL)], ids=["ja", "en"]
 )
 def test_a_change_of_topic_changes_no_style(write, one: str, other: str) -> None:  # type: ignore[no-untyped-def]
-    genome = genome_of([write(one, number % 2) + write(one, number % 2) for number in range(MIN_SAMPLES)])
+    genome = genome_of([write(one, number % 2) + write(one, number % 2) for number in range(MIN_SAMPLES)], TAGGER)
 
-    same_style_other_topic = measured(write(one, 2) * 2, genome)
-    other_style_same_topic = measured(write(other, 0) * 2, genome)
+    same_style_other_topic = measured(write(one, 2) * 2, TAGGER, genome)
+    other_style_same_topic = measured(write(other, 0) * 2, TAGGER, genome)
     assert same_style_other_topic.same is not None and other_style_same_topic.same is not None
     assert same_style_other_topic.same > 0.5 > other_style_same_topic.same
     assert same_style_other_topic.likelihood_ratio > 1 > other_style_same_topic.likelihood_ratio  # type: ignore[operator]
@@ -62,19 +44,19 @@ def test_content_is_masked() -> None:
 
 
 def test_habits() -> None:
-    polite, plain = fingerprint(japanese(POLITE, 0)).habits, fingerprint(japanese(PLAIN, 0)).habits
+    polite, plain = _habits(japanese(POLITE, 0)), _habits(japanese(PLAIN, 0))
     assert polite["politeness"] > 0.8 > plain["politeness"]
     assert plain["plainness"] > polite["plainness"]
-    chatty, formal = fingerprint(english(CHATTY, 0)).habits, fingerprint(english(FORMAL, 0)).habits
+    chatty, formal = _habits(english(CHATTY, 0)), _habits(english(FORMAL, 0))
     for name in ("exclamations", "questions", "contractions", "second_person"):
         assert chatty[name] > formal[name]
     assert formal["readability"] > chatty["readability"] and formal["passive"] > chatty["passive"]
 
 
 def test_of_what_is_too_short_nothing_is_said() -> None:
-    genome = genome_of([english(CHATTY, 0)] * MIN_SAMPLES)
+    genome = genome_of([english(CHATTY, 0)] * MIN_SAMPLES, TAGGER)
     for text in ("Short.", japanese(POLITE, 0)):
-        found = measured(text, genome)
+        found = measured(text, TAGGER, genome)
         assert found.same is None and found.likelihood_ratio is None and found.abstained
     for samples, told in (
         ([english(CHATTY, 0)] * 4, "5-500 samples"),
@@ -82,13 +64,31 @@ def test_of_what_is_too_short_nothing_is_said() -> None:
         ([*[english(CHATTY, 0)] * 4, japanese(POLITE, 0)], "two languages"),
     ):
         with pytest.raises(InvalidInput, match=told):
-            genome_of(samples)
+            genome_of(samples, TAGGER)
+
+
+def test_a_style_of_another_version_is_measured_by_its_habits_alone() -> None:
+    earlier = dataclasses.replace(genome_of([english(CHATTY, 0)] * MIN_SAMPLES, TAGGER), features=0, centre=(0.1, 0.2))
+
+    found = measured(english(FORMAL, 1), TAGGER, earlier)
+    assert found.same is None and found.likeness is None and "put it again" in str(found.abstained)
+    assert found.deviations["readability"] > 0 and not found.parts
+
+
+def test_parts_of_speech_that_deviate_are_told() -> None:
+    genome = genome_of([japanese(POLITE, number % 3) * 2 for number in range(MIN_SAMPLES)], TAGGER)
+
+    found = measured(japanese(PLAIN, 0) * 2, TAGGER, genome)
+    assert len(found.parts) == 5 and all(len(name.split()) == 2 for name in found.parts)
+    assert max(map(abs, found.parts.values())) > 1
+    own = measured(japanese(POLITE, 0) * 2, TAGGER, genome)
+    assert max(map(abs, own.parts.values())) < max(map(abs, found.parts.values()))
 
 
 @given(st.text(max_size=300))
 def test_any_text_has_a_fingerprint(text: str) -> None:
-    made = fingerprint(text)
+    made = fingerprint(text, TAGGER)
 
     assert made.habits.keys() == set(HABITS)
     assert all(math.isfinite(value) for value in made.habits.values())
-    assert measured(text).same is None
+    assert measured(text, TAGGER).same is None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,10 @@ from ryorin.adapters.postgres.evaluation import (
     PostgresItemResults,
 )
 from ryorin.adapters.schemas.json_schema import TextShapes
+from ryorin.adapters.taggers.parts_of_speech import PartsOfSpeech
 from ryorin.bootstrap.wiring.foundation import Foundation
 from ryorin.contexts.evaluation import module as evaluation
-from ryorin.contexts.evaluation.specs import DatasetItem
+from ryorin.contexts.evaluation.specs import DatasetItem, StyleGenome
 from ryorin.entrypoints.services import DatasetKeeper
 from ryorin.kernel.bus import QueryBus
 from ryorin.kernel.errors import Forbidden
@@ -46,6 +48,7 @@ class Evaluating:
 
     ports: evaluation.Ports
     keep_items: DatasetKeeper
+    genome_of: Callable[[Sequence[str]], Awaitable[StyleGenome]]
     promotion: Promotion
     scoring: evaluation.Scoring
 
@@ -67,7 +70,11 @@ def build_evaluation(base: Foundation, bus: Callable[[], QueryBus], default_mode
             raise Forbidden(f"datasets need the scope {Scope.PROMPTS_WRITE.value!r}, which this credential lacks")
         return await contents.put(actor.org_id, evaluation.split_up(given))
 
-    vectors = PassageVectors(embed)
+    vectors, tagger = PassageVectors(embed), PartsOfSpeech()
+
+    async def genome_of(samples: Sequence[str]) -> StyleGenome:
+        return await asyncio.to_thread(evaluation.genome_of, samples, tagger)
+
     ports = evaluation.Ports(
         base.events,
         PostgresEvaluations(base.pool),
@@ -76,7 +83,8 @@ def build_evaluation(base: Foundation, bus: Callable[[], QueryBus], default_mode
         EvaluatedAnswers(bus, default_model),
         vectors,
         TextShapes(),
+        tagger,
         ForeignMetrics(vectors),
         base.telemetry,
     )
-    return Evaluating(ports, keep_items, Promotion(bus), ports.scoring())
+    return Evaluating(ports, keep_items, genome_of, Promotion(bus), ports.scoring())

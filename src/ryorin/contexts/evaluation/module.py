@@ -18,6 +18,7 @@ from ryorin.contexts.evaluation.ports import (
     ItemResults,
     Shapes,
     Subject,
+    Tagger,
     TextVectors,
 )
 from ryorin.contexts.evaluation.read.evaluation_queries import EvaluationQueries
@@ -61,12 +62,15 @@ class Ports:
     subject: Subject
     vectors: TextVectors
     shapes: Shapes
+    tagger: Tagger
     foreign: ForeignMetrics
     telemetry: Telemetry
 
     def scoring(self) -> Scoring:
         """Every metric behind one call."""
-        return Scoring(self.subject, self.vectors, self.shapes, self.evaluations, self.results, self.foreign)
+        return Scoring(
+            self.subject, self.vectors, self.shapes, self.tagger, self.evaluations, self.results, self.foreign
+        )
 
 
 def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any, Any]]:
@@ -85,7 +89,7 @@ def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any,
 
 def query_handlers(ports: Ports) -> Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]:
     """The read side's dispatch table."""
-    handlers = EvaluationQueries(ports.evaluations, ports.contents, ports.results)
+    handlers = EvaluationQueries(ports.evaluations, ports.contents, ports.results, ports.tagger)
     intents = IntentQueries(ports.subject)
     return {
         queries.ListDatasets: handlers.datasets,

@@ -15,6 +15,7 @@ from ryorin.contexts.evaluation.specs import (
     Answered,
     DatasetItem,
     ItemResult,
+    Language,
     MetricKind,
     Score,
     StyleGenome,
@@ -54,6 +55,14 @@ class TextVectors(Protocol):
 
     async def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(texts, dimensions)."""
+        ...
+
+
+class Tagger(Protocol):
+    """Parts of speech."""
+
+    def tags(self, text: str, language: Language) -> Sequence[str]:
+        """A tag for each word and sign in order; `^` stands where a sentence begins."""
         ...
 
 

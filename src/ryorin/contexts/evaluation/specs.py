@@ -214,7 +214,9 @@ class EvaluationSummary:
 class StyleGenome:
     """A style as samples have it: numbers only, from which no text can be read.
 
-    `centre` is the mean of their whitened features, `habits` are means and `spread` standard deviations by name.
+    `centre` is the mean of their whitened features, `habits` are means and `spread` standard deviations by name;
+    `coherence` is how near a sample lies to the others, as the mean cosine. Centres of other `features` (the
+    background's checksum) cannot be compared.
     """
 
     language: Language
@@ -222,12 +224,15 @@ class StyleGenome:
     centre: tuple[float, ...]
     habits: Mapping[str, float]
     spread: Mapping[str, float]
+    coherence: float = 0.0
+    features: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class StyleMeasure:
     """A text's habits, and how it lies to a style: `likeness` -1 to 1, `same` the chance that it is of the same source
     (None: `abstained` says why nothing can be said), z-scores of the habits that deviate most, and of the radar's axes.
+    `parts` are the pairs of parts of speech that deviate most, in standard deviations of texts of one source.
     """
 
     language: Language
@@ -239,6 +244,7 @@ class StyleMeasure:
     abstained: str | None = None
     deviations: Mapping[str, float] = field(default_factory=dict)
     radar: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

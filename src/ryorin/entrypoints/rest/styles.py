@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from pydantic import ConfigDict, Field
 
 from ryorin.contexts.evaluation.commands import PutStyle, RemoveStyle
-from ryorin.contexts.evaluation.module import genome_of
 from ryorin.contexts.evaluation.queries import EVALUATION_MODEL, ListStyles, MeasureStyle
 from ryorin.entrypoints.rest.context import CallerNeeded, DemandNeeded, IdempotencyKey
 from ryorin.entrypoints.rest.schemas import Body, Written
@@ -64,7 +62,7 @@ async def measure(body: TextBody, caller: CallerNeeded, demand: DemandNeeded) ->
 @router.put("/{style}")
 async def put_style(style: StyleName, body: SamplesBody, caller: CallerNeeded, key: IdempotencyKey = None) -> Written:
     """Know a style by its samples."""
-    genome = await asyncio.to_thread(genome_of, body.samples)
+    genome = await caller.services.genome_of(body.samples)
     return Written(**await caller.send_and_settle(PutStyle(style=style, genome=genome), SETTLED, key))
 
 

@@ -2,8 +2,8 @@
 
 Content is masked before anything is counted (Stamatatos, 2017, "Authorship attribution using text distortion"): what
 is left are function words or particles, endings, punctuation and the lengths of what was there. Frequencies are
-compared as z-scores against a background of many sources (Burrows' Delta, 2002; Evert et al., 2017). There is no
-part-of-speech tagger in it: classes of what was masked, with the endings that were kept, stand for parts of speech.
+compared as z-scores against a background of many sources (Burrows' Delta, 2002; Evert et al., 2017). Pairs of parts
+of speech are counted of the whole text, for a tag says nothing of what its word is about.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ryorin.contexts.evaluation.ports import Tagger
 from ryorin.contexts.evaluation.specs import Language
 
 Vector = NDArray[np.float64]
@@ -101,12 +103,15 @@ AXES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A text's style: rates of function words or particles, of runs in the masked text, and habits by name."""
+    """A text's style: rates of function words or particles, of runs in the masked text, of pairs of parts of speech
+    (by name, "DT NN"; all three in a thousand), and habits by name.
+    """
 
     language: Language
     characters: int
     functions: Vector
     grams: Vector
+    parts: Mapping[str, float]
     habits: Mapping[str, float]
 
     @property
@@ -120,13 +125,18 @@ def language_of(text: str) -> Language:
     return "ja" if len(JAPANESE.findall(text)) > 0.1 * max(1, len("".join(text.split()))) else "en"
 
 
-def fingerprint(text: str, language: Language | None = None) -> Fingerprint:
+def fingerprint(text: str, tagger: Tagger, language: Language | None = None) -> Fingerprint:
     """What can be counted of a text."""
     plain = unicodedata.normalize("NFKC", text).strip() if language == "en" else text.strip()
     spoken = language or language_of(plain)
     hidden = masked(plain, spoken)
     return Fingerprint(
-        spoken, len("".join(plain.split())), _functions(plain, spoken), _grams(hidden), _habits(plain, spoken)
+        language=spoken,
+        characters=len("".join(plain.split())),
+        functions=_functions(plain, spoken),
+        grams=_grams(hidden),
+        parts=_parts(tagger.tags(plain, spoken)),
+        habits=_habits(plain, spoken),
     )
 
 
@@ -173,6 +183,11 @@ def _grams(hidden: str) -> Vector:
             place = int.from_bytes(hashlib.blake2b(gram.encode(), digest_size=4).digest(), "big") % HASHED
             made[at * HASHED + place] += count
     return made / max(1, len(hidden)) * 1000
+
+
+def _parts(tags: Sequence[str]) -> dict[str, float]:
+    counts = Counter(pairwise(tags))
+    return {f"{first} {second}": count / len(tags) * 1000 for (first, second), count in counts.items()}
 
 
 def _habits(text: str, language: Language) -> dict[str, float]:

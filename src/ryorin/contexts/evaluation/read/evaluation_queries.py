@@ -10,7 +10,7 @@ from ryorin.contexts.evaluation.domain.comparison import compared
 from ryorin.contexts.evaluation.domain.genome import measured
 from ryorin.contexts.evaluation.domain.statistics import minimum_detectable_effect
 from ryorin.contexts.evaluation.errors import DatasetNotFound, EvaluationNotFound, NotComparable, StyleNotFound
-from ryorin.contexts.evaluation.ports import DatasetContents, Evaluations, ItemResults
+from ryorin.contexts.evaluation.ports import DatasetContents, Evaluations, ItemResults, Tagger
 from ryorin.contexts.evaluation.queries import (
     CompareEvaluations,
     Comparison,
@@ -40,10 +40,13 @@ CHANGING = 0.2
 class EvaluationQueries:
     """Handlers of the queries on datasets and evaluations."""
 
-    def __init__(self, evaluations: Evaluations, contents: DatasetContents, results: ItemResults) -> None:
+    def __init__(
+        self, evaluations: Evaluations, contents: DatasetContents, results: ItemResults, tagger: Tagger
+    ) -> None:
         self._evaluations = evaluations
         self._contents = contents
         self._results = results
+        self._tagger = tagger
 
     async def datasets(self, query: ListDatasets, actor: Actor) -> tuple[DatasetView, ...]:
         """Handle `ListDatasets`."""
@@ -130,7 +133,7 @@ class EvaluationQueries:
             genome = await self._evaluations.style(actor.org_id, query.style)
             if genome is None:
                 raise StyleNotFound(f"there is no style {query.style!r}")
-        return await asyncio.to_thread(measured, query.text, genome)
+        return await asyncio.to_thread(measured, query.text, self._tagger, genome)
 
     async def _dataset(self, name: str, version: int | None, actor: Actor) -> DatasetView:
         found = await self._evaluations.dataset(actor.org_id, name, version)

@@ -14,7 +14,15 @@ from ryorin.contexts.evaluation.domain.faithfulness import CITATION, Ground, abs
 from ryorin.contexts.evaluation.domain.genome import measured as style_of
 from ryorin.contexts.evaluation.domain.metrics import abstained, measured, scored
 from ryorin.contexts.evaluation.errors import StyleNotFound
-from ryorin.contexts.evaluation.ports import Evaluations, ForeignMetrics, ItemResults, Shapes, Subject, TextVectors
+from ryorin.contexts.evaluation.ports import (
+    Evaluations,
+    ForeignMetrics,
+    ItemResults,
+    Shapes,
+    Subject,
+    Tagger,
+    TextVectors,
+)
 from ryorin.contexts.evaluation.specs import FOREIGN, Answered, DatasetItem, Metric, MetricKind, Score
 from ryorin.kernel.errors import RyorinError, Unavailable
 from ryorin.kernel.messages import Actor
@@ -53,6 +61,7 @@ class Scoring:
         subject: Subject,
         vectors: TextVectors,
         shapes: Shapes,
+        tagger: Tagger,
         evaluations: Evaluations,
         results: ItemResults,
         foreign: ForeignMetrics,
@@ -63,6 +72,7 @@ class Scoring:
         self._subject = subject
         self._vectors = vectors
         self._shapes = shapes
+        self._tagger = tagger
         self._scorers: Mapping[MetricKind, Scorer] = {
             "similarity": self._similar,
             "json_schema": self._fitting,
@@ -105,7 +115,7 @@ class Scoring:
         genome = await self._evaluations.style(actor.org_id, metric.option)
         if genome is None:
             raise StyleNotFound(f"there is no style {metric.option!r}")
-        found = await asyncio.to_thread(style_of, answered.text, genome)
+        found = await asyncio.to_thread(style_of, answered.text, self._tagger, genome)
         if found.same is None:
             return abstained(found.abstained or "")
         return scored(found.same, ", ".join(f"{name} {value:+.1f}" for name, value in found.deviations.items()))

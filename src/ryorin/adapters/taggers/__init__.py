@@ -1,0 +1,1 @@
+"""Parts of speech, by taggers that bring their dictionaries."""
