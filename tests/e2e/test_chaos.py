@@ -24,6 +24,6 @@ def test_nothing_is_lost_doubled_or_stale_whatever_fails() -> None:
     # on a machine that does much else fewer of them fit
     assert figures["harms"] >= 6, told
     assert (figures["lost"], figures["doubled"], figures["stale"], figures["internal_errors"]) == (0, 0, 0, 0), told
-    assert figures["strict_answers"] > 50
+    assert figures["strict_answers"] > 20
     # a caller's patience is seconds, which a machine that runs other tests beside takes from it
     assert figures["cached_read_availability"] > 0.9, told

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ryorin.contexts.evaluation.domain.intent import fulfilled, requirements
-from ryorin.contexts.evaluation.module import changes
-from ryorin.contexts.evaluation.queries import ExamineIntent
+from ryorin.contexts.evaluation.domain.statements import contradicts, differs, negative, said, sentences, statements
+from ryorin.contexts.evaluation.queries import DiffIntent, ExamineIntent
 from ryorin.contexts.evaluation.read.examine_intent import NO_ANSWERS, NO_MODEL, IntentQueries
-from ryorin.contexts.evaluation.specs import Answered, DatasetItem, Requirement, Target
+from ryorin.contexts.evaluation.specs import Answered, DatasetItem, Requirement, RequirementChange, Target
 from ryorin.kernel.errors import InvalidInput
 from tests.steps import ADMIN
 
@@ -35,8 +40,9 @@ from tests.steps import ADMIN
         ("最後に「以上」と書いてください。", [("ends", "以上")]),
         ("If you do not know, say so.", [("unsure", "says so")]),
         ("分からない場合は、そう伝えてください。", [("unsure", "says so")]),
-        ("You are a tutor.", []),
-        ("JSON is a format.", []),
+        ("You are a tutor.", [("fact", "tutor")]),
+        ("JSON is a format.", [("fact", "format json")]),
+        ("# Rules\n```\nReturn XML.\n```\n{{context}}\nNotes:\n- Return CSV.", [("format", "csv")]),
     ],
 )
 def test_what_is_required(text: str, found: list[tuple[str, str]]) -> None:
@@ -74,25 +80,152 @@ def test_whether_an_answer_keeps_it(kind: Any, wants: str, answer: str, kept: bo
     assert fulfilled(Requirement(kind, wants, ""), answer) is kept
 
 
-def test_an_edit_loses_changes_and_gains() -> None:
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Write formally and cite your sources.", ["Write formally", "cite your sources."]),
+        ("Return code, without explanation.", ["Return code", "without explanation."]),
+        ("Group by company and name of the owner.", ["Group by company and name of the owner."]),
+        ("敬語を使い、三文以内で答えてください。", ["敬語を使い", "三文以内で答えてください。"]),
+        ("150字以内で、断定を避けてください。", ["150字以内で", "断定を避けてください。"]),
+        ("質問には、日本語で答えてください。", ["質問には、日本語で答えてください。"]),
+    ],
+)
+def test_a_statement_says_one_thing(text: str, found: list[str]) -> None:
+    assert statements(text) == found
+
+
+def test_sentences_end_where_they_do() -> None:
+    assert sentences('Use units, e.g. km. End with "All done?" Then stop.') == [
+        "Use units, e.g. km.",
+        'End with "All done?"',
+        "Then stop.",
+    ]
+    assert sentences("「よろしいですか？」と聞いてください。終わりです。") == [
+        "「よろしいですか？」と聞いてください。",
+        "終わりです。",
+    ]
+    assert said("# 役割\n") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "forbids"),
+    [
+        ("Never guess.", True),
+        ("Don’t guess.", True),
+        ("Never answer without a source.", False),
+        ("Use no more than two sentences.", False),
+        ("If you do not know, say so.", False),
+        ("If you do not know, never guess.", True),
+        ("Write for users, not for developers.", False),
+        ('Include "no refunds".', False),
+        ("推測しないでください。", True),
+        ("必ず書いてください。", False),
+        ("文書にない場合は、そう伝えてください。", False),
+        ("公表していない数字に触れてはいけません。", True),
+        ("敬語を使わなければなりません。", False),
+        ("専門用語を使わず", True),
+        ("理由は不要です。", True),
+    ],
+)
+def test_what_forbids(text: str, forbids: bool) -> None:
+    assert negative(text) is forbids
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "apart"),
+    [
+        ("Use five examples.", "Use 5 examples.", False),
+        ("Use five examples.", "Use ten examples.", True),
+        ("見出しを三つ書く。", "見出しを3つ書く。", False),
+        ("三時間以内。", "五時間以内。", True),
+        ("Print a single line.", "Print one line.", False),
+        ("Pay 10,000 yen.", "Pay 10000 yen.", False),
+        ("Answer in French.", "Answer in German.", True),
+        ("日本語で答える。", "Answer in Japanese.", False),
+        ('Say "bye".', 'Say "farewell".', True),
+        ("Link to https://example.com/a.", "Link to https://example.com/b.", True),
+    ],
+)
+def test_what_must_not_differ(first: str, second: str, apart: bool) -> None:
+    assert differs(first, second) is apart
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Cite sources.", "Do not cite sources."),
+        ("Cite sources.", "Cite sources if possible."),
+        ("根拠を書く。", "できれば根拠を書く。"),
+        ("Warn before the step.", "Warn after the step."),
+        ("警告は手順の前に置く。", "警告は手順のあとに置く。"),
+        ("Use metric units.", "Use imperial units."),
+    ],
+)
+def test_what_is_turned_or_weakened(first: str, second: str) -> None:
+    assert contradicts(first, second) and not contradicts(first, first)
+
+
+async def changed(before: str, after: str, **more: Any) -> tuple[RequirementChange, ...]:
+    return await IntentQueries(more.pop("model", Model()), Trigrams()).diff(
+        DiffIntent(before=before, after=after, **more), ADMIN
+    )
+
+
+async def test_an_edit_loses_changes_and_gains() -> None:
     before = "Summarise the report. Keep it under 200 words. Cite your sources. Ask for the order number."
     after = "In under 400 words, summarise the report. You must ask for the order number. Return JSON."
-    told = {(one.change, (one.before or one.after).text) for one in changes(before, after)}  # type: ignore[union-attr]
+    told = {(one.change, (one.before or one.after).text) for one in await changed(before, after)}  # type: ignore[union-attr]
 
     assert told == {
         ("changed", "Keep it under 200 words."),
         ("lost", "Cite your sources."),
         ("gained", "Return JSON."),
     }
-    (lost,) = [one for one in changes(before, after) if one.change == "lost"]
-    assert lost.told == "this edit lost requirement 3: 'Cite your sources.'"
+    (lost,) = [one for one in await changed(before, after) if one.change == "lost"]
+    assert lost.told == "this edit lost requirement 3: 'Cite your sources.'" and lost.by == "rules"
+
+
+async def test_an_edit_drops_one_of_several_or_asks_less_firmly() -> None:
+    dropped = await changed("注文番号、氏名、住所を必ず確認してください。", "注文番号と住所を必ず確認してください。")
+    assert dropped[0].before is not None and "氏名" in dropped[0].before.text
+    assert (
+        await changed("注文番号、氏名、住所を必ず確認してください。", "住所と氏名と注文番号を必ず確認してください。")
+        == ()
+    )
+    (weaker,) = await changed("Reply in English.", "If possible, reply in English.")
+    assert weaker.told == "requirement 1 is weaker: 'Reply in English.' became 'If possible, reply in English.'"
+
+
+async def test_a_model_is_asked_about_what_is_in_other_words() -> None:
+    before, after = "Use metric units. Be kind. Name the author.", "Be kind. Measure as they do in America."
+    told = {
+        "Use metric units.": '{"where": "Measure as they do in America.", "still": "no"}',
+        "Name the author.": '{"where": "", "still": "fully"}',
+    }
+
+    class Reader(Model):
+        async def judge(self, actor: object, model: str | None, instructions: str, text: str) -> str:
+            wanted = text.split("\n")[1]
+            self.asked.append(wanted)
+            return told[wanted]
+
+    model = Reader()
+    found = await changed(before, after, model=model, judge="big")
+    assert sorted(model.asked) == sorted(told)
+    assert [(one.change, one.by) for one in found if one.before] == [("lost", "big")]
+    told["Use metric units."] = '{"where": "as they do", "still": "partly"}'
+    told["Name the author."] = "I cannot say."
+    found = [one for one in await changed(before, after, model=model, judge="big") if one.before]
+    assert [(one.change, one.by) for one in found] == [("changed", "big"), ("lost", "rules")]
+    assert found[0].after is not None and found[0].after.text == "as they do"
 
 
 @given(
     st.lists(st.sampled_from(["Reply in English.", "Cite your sources.", "三文以内で答えてください。", "Return JSON."]))
 )
 def test_the_same_in_another_order_is_the_same(parts: list[str]) -> None:
-    assert changes(" ".join(parts), " ".join(reversed(parts))) == ()
+    assert asyncio.run(changed(" ".join(parts), " ".join(reversed(parts)))) == ()
 
 
 class Model:
@@ -110,12 +243,23 @@ class Model:
         return self.verdict
 
 
+class Trigrams:
+    """Vectors by runs of three letters: what is spelled alike is alike."""
+
+    async def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        made = np.zeros((len(texts), 512), dtype=np.float32)
+        for row, text in zip(made, texts, strict=True):
+            for at in range(len(text) - 1):
+                row[zlib.crc32(text[at : at + 3].lower().encode()) % 512] += 1
+        return made / np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-9)
+
+
 INTENT = "Answers are polite. Use at most one sentence. Answer in English. Cite your sources."
 PROMPT = "Be polite. Use at most one sentence. Answer in Japanese. Never give advice on investments."
 
 
 async def test_a_prompt_is_held_against_its_intent() -> None:
-    report = await IntentQueries(Model()).examine(
+    report = await IntentQueries(Model(), Trigrams()).examine(
         ExamineIntent(text=PROMPT, intent=INTENT, outputs=("One. Two.", "One.")), ADMIN
     )
     told = {(one.requirement.kind, one.state) for one in report.findings}
@@ -134,7 +278,7 @@ async def test_a_prompt_is_held_against_its_intent() -> None:
     assert report.score == pytest.approx(0.25) and report.low is not None and report.low < 0.25 < (report.high or 0)
     # what was not looked at is said
     assert report.notes == (NO_MODEL,)
-    nothing = await IntentQueries(Model()).examine(ExamineIntent(text=PROMPT, intent="Hello."), ADMIN)
+    nothing = await IntentQueries(Model(), Trigrams()).examine(ExamineIntent(text=PROMPT, intent="{{intent}}"), ADMIN)
     assert (nothing.score, nothing.notes) == (None, (NO_ANSWERS,))
 
 
@@ -146,7 +290,7 @@ async def test_a_model_judges_what_rules_cannot() -> None:
         ("It is polite.", "stated", 0),
     ):
         model = Model("Go away", verdict)
-        (found,) = (await IntentQueries(model).examine(asked, ADMIN)).findings
+        (found,) = (await IntentQueries(model, Trigrams()).examine(asked, ADMIN)).findings
         assert (found.state, found.checked) == (state, checked)
         assert sorted(model.asked) == ["a", "b"]
 
@@ -163,7 +307,7 @@ async def test_inputs_are_made_by_the_judge() -> None:
     asked = ExamineIntent(
         text="Be polite.", intent="Be polite.", probes=("a",), made=3, model="big", judge="big", variables={"x": 1}
     )
-    report = await IntentQueries(model).examine(asked, ADMIN)
+    report = await IntentQueries(model, Trigrams()).examine(asked, ADMIN)
     assert report.probes == ("a", "When do you open?", "Just answer, you fool!")
     assert sorted(model.asked) == sorted(report.probes) and report.findings[0].checked == 3
     assert report.notes == ("big made 2 of 3 inputs that could be read",)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ryorin.contexts.evaluation import commands, queries
+from ryorin.contexts.evaluation.domain.changes import changes
 from ryorin.contexts.evaluation.domain.comparison import COSTS
 from ryorin.contexts.evaluation.domain.datasets import split_up
 from ryorin.contexts.evaluation.domain.genome import genome_of
+from ryorin.contexts.evaluation.domain.intent import read as read_prompt
+from ryorin.contexts.evaluation.domain.statements import Meaning
 from ryorin.contexts.evaluation.domain.statistics import corrected_rate
 from ryorin.contexts.evaluation.ports import (
     DatasetContents,
@@ -22,7 +25,7 @@ from ryorin.contexts.evaluation.ports import (
     TextVectors,
 )
 from ryorin.contexts.evaluation.read.evaluation_queries import EvaluationQueries
-from ryorin.contexts.evaluation.read.examine_intent import IntentQueries, changes
+from ryorin.contexts.evaluation.read.examine_intent import IntentQueries
 from ryorin.contexts.evaluation.read.projections import EvaluationProjection
 from ryorin.contexts.evaluation.write.handlers import (
     PutDatasetHandler,
@@ -39,6 +42,7 @@ from ryorin.kernel.ports import EventStore, Telemetry
 __all__ = [
     "COSTS",
     "EvaluationProjection",
+    "Meaning",
     "Ports",
     "Scoring",
     "changes",
@@ -46,6 +50,7 @@ __all__ = [
     "corrected_rate",
     "genome_of",
     "query_handlers",
+    "read_prompt",
     "split_up",
     "tell",
 ]
@@ -90,7 +95,7 @@ def command_handlers(ports: Ports) -> Mapping[type[Command], CommandHandler[Any,
 def query_handlers(ports: Ports) -> Mapping[type[Query[Any]], Callable[[Any, Actor], Any]]:
     """The read side's dispatch table."""
     handlers = EvaluationQueries(ports.evaluations, ports.contents, ports.results, ports.tagger)
-    intents = IntentQueries(ports.subject)
+    intents = IntentQueries(ports.subject, ports.vectors)
     return {
         queries.ListDatasets: handlers.datasets,
         queries.ListStyles: handlers.styles,

@@ -202,13 +202,16 @@ class ExamineIntent(Query[IntentReport]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffIntent(Query[tuple[RequirementChange, ...]]):
-    """Which requirements did an edit lose, gain or change?"""
+    """Which requirements did an edit lose, gain or change? With `judge`, a model is asked about each that is not there
+    word for word (at most 200); without, rules and vectors alone tell.
+    """
 
     name: ClassVar[str] = "evaluation.diff_intent"
     scope: ClassVar[Scope] = Scope.ANSWERS_READ
 
     before: str
     after: str
+    judge: str | None = None
 
     def validate(self) -> None:
         if len(self.before) + len(self.after) > 2 * MAX_TEXT_CHARACTERS:

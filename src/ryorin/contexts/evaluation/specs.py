@@ -53,6 +53,7 @@ RequirementKind = Literal[
     "unsure",
     "conduct",
     "forbidden",
+    "fact",
 ]
 # `abstained`: nothing can be said, which is neither 0 nor 1
 Outcome = Literal["scored", "abstained", "failed"]
@@ -293,12 +294,15 @@ class IntentReport:
 
 @dataclass(frozen=True, slots=True)
 class RequirementChange:
-    """A requirement that an edit lost, gained, or changed into another."""
+    """A requirement that an edit lost, gained, or changed into another or a weaker one; `by` what found it, rules or a
+    model.
+    """
 
     change: Literal["lost", "gained", "changed"]
     before: Requirement | None
     after: Requirement | None
     told: str
+    by: str = "rules"
 
 
 def check_name(kind: str, name: str) -> None:

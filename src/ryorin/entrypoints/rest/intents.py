@@ -71,12 +71,17 @@ async def diff_intent(
     demand: DemandNeeded,
     before: Annotated[str, Query(max_length=100, description="A label or number", examples=["1"])],
     after: Annotated[str, Query(max_length=100, description="A label or number")] = "latest",
+    judge: Annotated[
+        str | None, Query(max_length=200, description="A model that is asked about what was put in other words")
+    ] = None,
 ) -> Any:
-    """Which requirements an edit lost, gained or changed."""
+    """Which requirements an edit lost, gained or changed; `by` says whether rules or the judge found it."""
     first, second = [
         await _resolved(caller, PromptReference.parse(f"{prompt}@{which}"), demand) for which in (before, after)
     ]
-    return {"changes": to_json(await caller.ask(DiffIntent(before=_text(first), after=_text(second)), demand))}
+    return {
+        "changes": to_json(await caller.ask(DiffIntent(before=_text(first), after=_text(second), judge=judge), demand))
+    }
 
 
 async def _resolved(caller: Caller, reference: PromptReference, demand: Consistency) -> ResolvedPrompt:

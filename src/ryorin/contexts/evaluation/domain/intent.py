@@ -1,7 +1,7 @@
 """What a prompt requires, as far as it can be read without a model: format, length, language, terms, tone, conduct.
 
-Requirements of two texts are the same when they are of one kind and ask for the same; sentences that fit no kind are
-compared by what they say. Japanese and English.
+Requirements of two texts are the same when they are of one kind and ask for the same, or say the same (`statements`).
+Japanese and English (ADR-0032).
 """
 
 from __future__ import annotations
@@ -10,20 +10,27 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from ryorin.contexts.evaluation.domain.faithfulness import content
+from ryorin.contexts.evaluation.domain.statements import (
+    LANGUAGES,
+    QUOTED,
+    VERBS,
+    Meaning,
+    is_bare,
+    key,
+    nearest,
+    negative,
+    said,
+    sentences,
+    statements,
+    weak,
+)
 from ryorin.contexts.evaluation.domain.style import language_of
 from ryorin.contexts.evaluation.specs import Requirement, RequirementKind
 
-# two sentences say the same from here on, by what their content has in common
-ALIKE = 0.5
-# or when so much of the one is in the other
-WITHIN = 0.66
 # of an answer is looked at for the signs of a format
 MAX_SEEN = 5_000
-SENTENCE = re.compile(r"(?<=[。！？!?])|(?<=[.;])\s+|\n+(?:\s*(?:[-*・•]|\d+[.)．])\s*)?")
-ITEM = re.compile(r"^\s*(?:[-*・•]|\d+[.)．])\s*")
-QUOTED = r"[\"“「『']([^\"”」』']{1,80})[\"”」』']"
 
 _NUMERALS = "one two three four five six seven eight nine ten"
 NUMBERS: Mapping[str, int] = {
@@ -75,22 +82,6 @@ LEAST = (
     ),
     re.compile(rf"{_NUMBER}\s*{_UNIT_JA}(?:以上|より多)"),
 )
-LANGUAGES: Mapping[str, str] = {
-    "english": "en",
-    "英語": "en",
-    "japanese": "ja",
-    "日本語": "ja",
-    "french": "fr",
-    "フランス語": "fr",
-    "german": "de",
-    "ドイツ語": "de",
-    "spanish": "es",
-    "スペイン語": "es",
-    "chinese": "zh",
-    "中国語": "zh",
-    "korean": "ko",
-    "韓国語": "ko",
-}
 IN_LANGUAGE = re.compile(
     r"\b(?:in|use|using|into)\s+(?:\w+ ){0,1}(?P<en>english|japanese|french|german|spanish|chinese|korean)\b|"
     r"(?P<ja>英語|日本語|フランス語|ドイツ語|スペイン語|中国語|韓国語)(?:で|に|のみ|を使)",
@@ -116,18 +107,12 @@ TONES: Mapping[str, re.Pattern[str]] = {
     ),
     "neutral": re.compile(r"\bneutral\b|\bimpartial\b|中立|客観", re.I),
 }
-NOT = re.compile(
-    r"\b(?:never|do not|don't|must not|should not|avoid|without|no longer|refrain)\b|"
-    r"(?:し|使わ|含め|言わ|書か|触れ|述べ|勧め|答え|出さ)ない|(?:使わ|含め|触れ)ず|禁止|避け|控え|てはいけ",
-    re.I,
-)
 MUST = re.compile(
-    r"\b(?:always|must|should|make sure|ensure|need to|have to|only|cite|mention|include|ask|explain|use|answer|reply|"
-    r"respond|write|return|give|list|keep|start|begin|end|summari[sz]e|translate|say|refuse|check|add|offer|address|"
-    r"quote|state|provide|suggest|recommend|describe|label|sign)\b|(?:て|で)ください|しなさい|こと[。]?$|必ず|必要|する[。]?$|"
-    r"ます[。]?$|せよ",
+    rf"\b(?:always|must|should|make sure|need to|have to|only|{VERBS})\b|(?:て|で)ください|しなさい|こと[。]?$|"
+    r"必ず|必要|[うくぐすつぬぶむる][。]?$|ます[。]?$|せよ",
     re.I,
 )
+ROLE = re.compile(r"^(?:you are|you're) (?:an? |the |our |[A-Z])|^act as\b|^あなたは.*(?:です|だ|である)[。]?$", re.I)
 CITES = re.compile(
     r"\b(?:cite|citations?|quote the source|name the source|sources? (?:of|for|in)|references?)\b|出典|引用元|出所",
     re.I,
@@ -138,65 +123,78 @@ UNSURE = re.compile(
     r"(?:分から|わから|不明|見つから|確か)(?:ない|でない|な)(?:場合|とき|時|点)|分からなければ|不明な場合|不明点",
     re.I,
 )
-STARTS = re.compile(rf"\b(?:start|begin|open)\w*\s+(?:\w+ ){{0,4}}with\s+{QUOTED}|{QUOTED}(?:で|から)(?:始|はじ)", re.I)
+STARTS = re.compile(
+    rf"\b(?:start|begin|open)\w*\s+(?:\w+ ){{0,4}}with\s+{QUOTED.pattern}|{QUOTED.pattern}(?:で|から)(?:始|はじ)", re.I
+)
 ENDS = re.compile(
-    rf"\b(?:end|close|finish|sign)\w*\s+(?:\w+ ){{0,4}}with\s+{QUOTED}|"
-    rf"(?:最後|末尾|文末)(?:に|は|を)?[^「『]{{0,10}}{QUOTED}",
+    rf"\b(?:end|close|finish|sign)\w*\s+(?:\w+ ){{0,4}}with\s+{QUOTED.pattern}|"
+    rf"(?:最後|末尾|文末)(?:に|は|を)?[^「『]{{0,10}}{QUOTED.pattern}",
     re.I,
 )
-TERM = re.compile(QUOTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a text requires, and all that it says, in order and as what is there."""
+
+    requirements: Sequence[Requirement]
+    said: Sequence[str]
+    there: frozenset[str]
+
+
+def read(text: str) -> Reading:
+    """A text as it is compared with others."""
+    found = said(text)
+    return Reading(requirements(text), found, frozenset(found))
 
 
 def requirements(text: str) -> list[Requirement]:
-    """What a text requires, each once, in its order."""
+    """What a text requires, each once, in its order; a `fact` requires nothing, but may be missed."""
     found: dict[tuple[str, str], Requirement] = {}
     for sentence in sentences(text):
-        for requirement in _of(sentence):
-            found.setdefault((requirement.kind, requirement.wants), requirement)
+        for statement in statements(sentence):
+            for requirement in _of(statement):
+                found.setdefault((requirement.kind, requirement.wants), requirement)
     return list(found.values())
 
 
-def sentences(text: str) -> list[str]:
-    """Sentences and items of lists."""
-    return [ITEM.sub("", one).strip() for one in SENTENCE.split(text) if one and ITEM.sub("", one).strip()]
+def counterpart(wanted: Requirement, within: Reading, meaning: Meaning) -> Requirement | None:
+    """What asks a text for the same: a requirement of the same kind, or one in other words."""
+    if wanted.text in within.there:
+        return _standing(wanted.text, within.requirements) or wanted
+    found, kept = nearest(wanted.text, within.said, meaning)
+    for one in within.requirements:
+        same = (one.kind, one.wants) == (wanted.kind, wanted.wants)
+        # a statement that asks for more than its kind says has to be there as a whole
+        if same and (found or is_bare(wanted.text)) and not (weak(one.text) and not weak(wanted.text)):
+            return one
+    if found is None or not kept:
+        return None
+    return _standing(found, within.requirements) or Requirement(wanted.kind, wanted.wants, found)
 
 
-def counterpart(wanted: Requirement, among: Sequence[Requirement]) -> Requirement | None:
-    """The requirement that asks for the same; of what fits no kind, the one that says most nearly the same."""
-    same = next((one for one in among if (one.kind, one.wants) == (wanted.kind, wanted.wants)), None)
-    if same is not None or wanted.kind not in ("conduct", "forbidden"):
-        return same
-    negative = wanted.kind == "forbidden"
-    alike = [
-        (max(likeness(wanted.text, one.text) / ALIKE, contained(wanted.text, one.text) / WITHIN), one)
-        for one in among
-        # a sentence that also asks for a format or a length may ask for this besides
-        if bool(NOT.search(one.text)) == negative
-    ]
-    best = max(alike, key=lambda pair: pair[0], default=(0.0, None))
-    return best[1] if best[0] >= 1 else None
-
-
-def replacement(wanted: Requirement, among: Sequence[Requirement]) -> Requirement | None:
-    """A requirement of the same sort that asks for something else: a limit of the same unit, another language."""
+def replacement(
+    wanted: Requirement, among: Sequence[Requirement], within: Reading, meaning: Meaning
+) -> Requirement | None:
+    """Which of some requirements of a text asks for something else instead: a limit of the same unit, another language
+    or number, the same less firmly.
+    """
     if wanted.kind in ("most", "least"):
         unit = wanted.wants.partition(":")[0]
-        return next((one for one in among if one.kind == wanted.kind and one.wants.startswith(f"{unit}:")), None)
-    if wanted.kind in ("language", "starts", "ends"):
-        return next((one for one in among if one.kind == wanted.kind), None)
-    return None
+        other = next((one for one in among if one.kind == wanted.kind and one.wants.startswith(f"{unit}:")), None)
+    else:
+        sorts = wanted.kind in ("language", "starts", "ends")
+        other = next((one for one in among if sorts and one.kind == wanted.kind), None)
+    if other is not None:
+        return other
+    found, _ = nearest(wanted.text, within.said, meaning)
+    return None if found is None else _standing(found, among) or _standing(found, within.requirements)
 
 
-def likeness(first: str, second: str) -> float:
-    """How much of what two sentences say is the same (Dice)."""
-    one, other = set(map(_stem, content(first))), set(map(_stem, content(second)))
-    return 2 * len(one & other) / (len(one) + len(other)) if one and other else 0.0
-
-
-def contained(first: str, second: str) -> float:
-    """How much of what a sentence says another says too."""
-    one, other = set(map(_stem, content(first))), set(map(_stem, content(second)))
-    return len(one & other) / len(one) if one else 0.0
+def _standing(found: str, among: Sequence[Requirement]) -> Requirement | None:
+    """The requirement that stands where something is said."""
+    own = next((one for one in among if one.text == found), None)
+    return own or next((one for one in among if one.text in found or found in one.text), None)
 
 
 def fulfilled(wanted: Requirement, answer: str) -> bool | None:
@@ -205,26 +203,30 @@ def fulfilled(wanted: Requirement, answer: str) -> bool | None:
     return None if check is None else check(wanted.wants, answer)
 
 
-def _of(sentence: str) -> Iterator[Requirement]:
-    text = unicodedata.normalize("NFKC", sentence)
-    negative = bool(NOT.search(text))
-    known = [*_lengths(text), *_terms(text, negative)]
-    if not negative:
+def _of(statement: str) -> Iterator[Requirement]:
+    text = unicodedata.normalize("NFKC", statement)
+    forbids = negative(text)
+    known = [*_lengths(text), *_terms(text, forbids)]
+    if not forbids:
         known += [("format", name) for name, one in FORMATS.items() if one.search(text) and MUST.search(text)]
-    known += [("tone", name) for name, one in TONES.items() if one.search(text) and (not negative or name == "plain")]
+    known += [("tone", name) for name, one in TONES.items() if one.search(text) and (not forbids or name == "plain")]
     spoken = IN_LANGUAGE.search(text)
-    if spoken and not negative:
+    if spoken and not forbids:
         known.append(("language", LANGUAGES[(spoken["en"] or spoken["ja"]).lower()]))
-    if CITES.search(text) and not negative:
+    if CITES.search(text) and not forbids:
         known.append(("citations", "sources"))
     if UNSURE.search(text):
         known.append(("unsure", "says so"))
     for kind, wants in known:
-        yield Requirement(kind, wants, sentence)
-    if not known and negative:
-        yield Requirement("forbidden", _key(text), sentence)
-    elif not known and MUST.search(text):
-        yield Requirement("conduct", _key(text), sentence)
+        yield Requirement(kind, wants, statement)
+    if not known:
+        yield Requirement(_sort(text, forbids), key(text), statement)
+
+
+def _sort(text: str, forbids: bool) -> RequirementKind:
+    if ROLE.search(text):
+        return "fact"
+    return "forbidden" if forbids else "conduct" if MUST.search(text) else "fact"
 
 
 def _lengths(text: str) -> Iterator[tuple[RequirementKind, str]]:
@@ -246,17 +248,8 @@ def _terms(text: str, negative: bool) -> Iterator[tuple[RequirementKind, str]]:
             term = next((value for value in found.groups() if value), "")
             yield ("starts" if kind == "starts" else "ends"), term
             return
-    for found in TERM.finditer(text):
+    for found in QUOTED.finditer(text):
         yield ("forbidden_term" if negative else "required_term"), found[1].strip()
-
-
-def _key(text: str) -> str:
-    return " ".join(sorted(set(map(_stem, content(text)))))
-
-
-def _stem(word: str) -> str:
-    """Without the endings of English that change nothing here."""
-    return re.sub(r"(?:ing|ies|es|ed|s)$", "", word) if word.isascii() and len(word) > 4 else word  # noqa: PLR2004
 
 
 def _counted(unit: str, answer: str) -> int:
