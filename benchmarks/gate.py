@@ -9,7 +9,6 @@ regression), which is the most that a linear reading of this embedding gives.
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.corpora import rows
-from benchmarks.measure import Machine, data_folder, percentile, report, say
+from benchmarks.measure import Machine, data_folder, models_folder, percentile, report, say
 from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
 from ryorin.contexts.knowledge.domain.centring import centred
 from ryorin.contexts.routing.domain.features import features
@@ -159,8 +158,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="six intents of each set, for correctness only")
     arguments = parser.parse_args()
     folder = data_folder()
-    with tempfile.TemporaryDirectory(prefix="ryorin-gate-") as models:
-        run(folder, Path(models), arguments.quick)
+    with models_folder() as models:
+        run(folder, models, arguments.quick)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import corpora
-from benchmarks.measure import data_folder, say
+from benchmarks.measure import data_folder, models_folder, say
 from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
 from ryorin.contexts.evaluation.domain import faithfulness
 from ryorin.contexts.evaluation.domain.faithfulness import SHARPNESS, Doubts, Ground, sentences_of
@@ -185,8 +184,8 @@ def _fold(row: dict[str, Any]) -> int:
 
 
 def _embedded(texts: Sequence[str]) -> NDArray[np.float32]:
-    with tempfile.TemporaryDirectory() as folder:
-        engine = centred(OnnxE5Engine(Path(folder)))
+    with models_folder() as folder:
+        engine = centred(OnnxE5Engine(folder))
         order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
         made = np.zeros((len(texts), engine.dimensions), dtype=np.float32)
         for at in range(0, len(order), BATCH):

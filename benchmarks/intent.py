@@ -9,7 +9,6 @@ sentences of the one are not in the other word for word.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from benchmarks.measure import Machine, report, say
+from benchmarks.measure import Machine, models_folder, report, say
 from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
 from ryorin.contexts.evaluation.module import Meaning, changes, read_prompt
 from ryorin.contexts.knowledge.module import centred
@@ -63,8 +62,8 @@ def main() -> None:
     machine, sets = Machine(), yaml.safe_load(PROMPTS.read_text(encoding="utf-8"))
     figures: dict[str, int] = {}
     baseline: dict[str, int] = {}
-    with tempfile.TemporaryDirectory() as models:
-        engine = centred(OnnxE5Engine(Path(models)))
+    with models_folder() as models:
+        engine = centred(OnnxE5Engine(models))
         for name, prefix in SETS.items():
             pairs = sets.get(name, [])
             say(f"{name}: {len(pairs)} prompts")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,17 @@ def report(bench: str, figures: Figures, baseline: Figures, machine: Machine, co
         "config": dict(config),
     }
     print(json.dumps(result, ensure_ascii=False))
+
+
+@contextmanager
+def models_folder() -> Iterator[Path]:
+    """Where converted models lie: RYORIN_MODELS_DIR, or a folder for this run."""
+    known = os.environ.get("RYORIN_MODELS_DIR")
+    if known:
+        yield Path(known)
+        return
+    with tempfile.TemporaryDirectory(prefix="ryorin-models-") as folder:
+        yield Path(folder)
 
 
 def data_folder() -> Path:

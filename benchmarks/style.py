@@ -12,16 +12,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
-import tempfile
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.hallucination import auroc
-from benchmarks.measure import Machine, data_folder, report, say
-from benchmarks.style_training import SAMPLES, Material, fitted, likenesses, logistic, material
+from benchmarks.measure import Machine, data_folder, models_folder, report, say
+from benchmarks.style_training import OF_A_HOUSE, SAMPLES, Material, fitted, likenesses, logistic, material
 from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
 from ryorin.contexts.evaluation.specs import Language
 from ryorin.contexts.knowledge.module import centred
@@ -96,12 +94,12 @@ def run(quick: bool) -> None:
     machine, folder = Machine(), data_folder()
     figures: dict[str, float] = {}
     baseline: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as models:
-        engine = centred(OnnxE5Engine(Path(models)))
+    with models_folder() as models:
+        engine = centred(OnnxE5Engine(models))
         for language, lengths in LENGTHS.items():
             enough = None
             for length in (TOLD[language],) if quick else lengths:
-                found = material(folder, language, length)
+                found = material(folder, language, length, OF_A_HOUSE // 4 if quick else OF_A_HOUSE)
                 topics = np.asarray(engine.embed_passages([one.text[:400] for one in found.texts]), dtype=np.float64)
                 made = measured(found, topics)
                 say(f"{language}, {length} characters, {len(found.texts)} texts: {made}")

@@ -86,14 +86,14 @@ class Fitted:
         return np.clip((values[:, self.kept] - self.mean) / self.scale, -FAR, FAR)
 
 
-def material(folder: Path, language: Language, length: int, seed: int = 0) -> Material:
+def material(folder: Path, language: Language, length: int, of_a_house: int = OF_A_HOUSE, seed: int = 0) -> Material:
     """At most so many texts of each house."""
     random = np.random.default_rng(seed)
     found = list(texts(folder, language, length))
     chosen: list[Text] = []
     for house in sorted({one.house for one in found}):
         own = [one for one in found if one.house == house]
-        chosen += [own[at] for at in random.permutation(len(own))[:OF_A_HOUSE]]
+        chosen += [own[at] for at in random.permutation(len(own))[:of_a_house]]
     tagger = PartsOfSpeech()
     made = [fingerprint(one.text, tagger, language) for one in chosen]
     counts = Counter(name for one in made for name in one.parts)

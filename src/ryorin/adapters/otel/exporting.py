@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -17,6 +16,8 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 def langfuse_exporter(host: str, public_key: str, secret_key: str) -> SpanExporter:
     """To Langfuse's OTLP endpoint (langfuse.com/integrations/native/opentelemetry)."""
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - see below
+
     credential = base64.b64encode(f"{public_key}:{secret_key}".encode()).decode()
     return OTLPSpanExporter(
         endpoint=f"{host.rstrip('/')}/api/public/otel/v1/traces",
@@ -31,6 +32,9 @@ def tracer_provider(*exporters: SpanExporter) -> TracerProvider | None:
     """
     wanted = list(exporters)
     if any(os.environ.get(name) for name in ENDPOINTS):
+        # most servers send nothing, and urllib3 takes its time
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
         wanted.append(OTLPSpanExporter())
     if not wanted or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None

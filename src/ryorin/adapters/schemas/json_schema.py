@@ -6,13 +6,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import jsonschema
 import regex
-from jsonschema.protocols import Validator
-from referencing.exceptions import Unresolvable
 
 from ryorin.kernel.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 # models like to wrap what they were asked for
 FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.S)
@@ -33,6 +34,8 @@ class TextShapes:
 
     def faults(self, schema: str, text: str) -> Sequence[str]:
         """What does not fit; raises InvalidInput for a schema that is none."""
+        from referencing.exceptions import Unresolvable  # noqa: PLC0415 - see _validator
+
         validator = _validator(schema)
         fenced = FENCE.match(text)
         try:
@@ -47,6 +50,9 @@ class TextShapes:
 
 
 def _validator(schema: str) -> Validator:
+    # with rfc3987-syntax beside it, which it looks for, the import takes more than a second
+    import jsonschema  # noqa: PLC0415
+
     try:
         said = json.loads(schema)
         jsonschema.Draft202012Validator.check_schema(said)
