@@ -20,7 +20,7 @@ from ryorin.adapters.local.system import TimeOrderedIds
 from ryorin.adapters.onnx_e5.engine import OnnxE5Engine
 from ryorin.bootstrap.app import App, open_app
 from ryorin.bootstrap.background import Role
-from ryorin.bootstrap.settings import BrokerSettings, Settings
+from ryorin.bootstrap.settings import BrokerSettings, Settings, WorkerSettings
 from ryorin.contexts.knowledge.commands import CreateCollection, PutDocument
 from ryorin.kernel.commands import CommandFilter, CommandState, Envelope, Failure
 from ryorin.kernel.errors import InvalidInput, Unavailable
@@ -32,7 +32,7 @@ from tests.steps import ADMIN, put
 
 pytestmark = pytest.mark.timeout(180)
 
-QUEUES = ("interactive", "ingest", "train")
+QUEUES = tuple(WorkerSettings.model_fields)
 WAIT_SECONDS = 30
 
 

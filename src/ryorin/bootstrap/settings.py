@@ -164,6 +164,7 @@ class WorkerSettings(BaseModel):
     interactive: int = Field(default=8, ge=1)
     ingest: int = Field(default=8, ge=1)
     train: int = Field(default=1, ge=1)
+    webhooks: int = Field(default=4, ge=1)
 
 
 class EmbeddingSettings(BaseModel):

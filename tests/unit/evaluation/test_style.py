@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ryorin.adapters.taggers.parts_of_speech import PartsOfSpeech
 from ryorin.contexts.evaluation.domain.genome import MIN_SAMPLES, genome_of, measured
 from ryorin.contexts.evaluation.domain.style import HABITS, fingerprint, language_of, masked
+from ryorin.contexts.evaluation.domain.style_words import in_words
 from ryorin.kernel.errors import InvalidInput
 from tests.style_samples import CHATTY, FORMAL, PLAIN, POLITE, english, japanese
 
@@ -73,6 +74,29 @@ def test_a_style_of_another_version_is_measured_by_its_habits_alone() -> None:
     found = measured(english(FORMAL, 1), TAGGER, earlier)
     assert found.same is None and found.likeness is None and "put it again" in str(found.abstained)
     assert found.deviations["readability"] > 0 and not found.parts
+
+
+@pytest.mark.parametrize(
+    ("write", "one", "other", "told"),
+    [
+        (japanese, POLITE, PLAIN, "見本よりです・ます調が少ない（0、見本は"),
+        (english, CHATTY, FORMAL, "sentences are longer than in the samples ("),
+    ],
+)
+def test_what_deviates_is_said_in_the_language_of_the_text(write, one, other, told: str) -> None:  # type: ignore[no-untyped-def]
+    genome = genome_of([write(one, number % 3) * 2 for number in range(MIN_SAMPLES)], TAGGER)
+
+    found = measured(write(other, 0) * 2, TAGGER, genome)
+    assert any(words.startswith(told) for words in found.told), found.told
+    assert found.told == in_words(found.language, found.deviations, found.habits, genome.habits)
+
+
+def test_every_habit_has_words_in_a_language_that_has_it() -> None:
+    only_japanese = {"plainness", "nouns_at_end", "kanji", "katakana"}
+    flat = dict.fromkeys(HABITS, 1.0)
+    assert len(in_words("en", flat, flat, flat)) == len(HABITS) - len(only_japanese)
+    assert len(in_words("ja", flat, flat, flat)) == len(HABITS) - len({"contractions"})
+    assert in_words("ja", dict.fromkeys(HABITS, 0.9), flat, flat) == ()
 
 
 def test_parts_of_speech_that_deviate_are_told() -> None:

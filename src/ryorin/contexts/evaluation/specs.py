@@ -233,7 +233,8 @@ class StyleGenome:
 class StyleMeasure:
     """A text's habits, and how it lies to a style: `likeness` -1 to 1, `same` the chance that it is of the same source
     (None: `abstained` says why nothing can be said), z-scores of the habits that deviate most, and of the radar's axes.
-    `parts` are the pairs of parts of speech that deviate most, in standard deviations of texts of one source.
+    `parts` are the pairs of parts of speech that deviate most, in standard deviations of texts of one source; `told`
+    says in words, in the language of the text, what deviates.
     """
 
     language: Language
@@ -246,6 +247,7 @@ class StyleMeasure:
     deviations: Mapping[str, float] = field(default_factory=dict)
     radar: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, float] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,8 @@ class DeliverMessage(Command):
     scope: ClassVar[Scope] = Scope.ADMIN
     result_type: ClassVar[type[Result]] = MessageDelivered
     queued: ClassVar[bool] = True
-    queue: ClassVar[str] = "interactive"
+    # others may be slow to take them
+    queue: ClassVar[str] = "webhooks"
     retry: ClassVar[RetryPolicy] = RetryPolicy(attempts=12, base_seconds=5.0, cap_seconds=21_600.0)
 
     webhook: str

@@ -25,6 +25,7 @@ from ryorin.contexts.evaluation.domain.style import (
     fingerprint,
     language_of,
 )
+from ryorin.contexts.evaluation.domain.style_words import in_words
 from ryorin.contexts.evaluation.ports import Tagger
 from ryorin.contexts.evaluation.specs import Language, StyleGenome, StyleMeasure
 from ryorin.kernel.errors import InvalidInput
@@ -72,6 +73,7 @@ def measured(text: str, tagger: Tagger, genome: StyleGenome | None = None) -> St
     scores = {
         name: (made.habits[name] - genome.habits[name]) / max(genome.spread[name], 1e-3) for name in genome.habits
     }
+    furthest = _furthest(scores)
     likeness, parts = _compared(made, genome)
     why = _abstained(made, genome)
     chance = None if why or likeness is None else same_chance(evidence(likeness, genome.coherence), made.language)
@@ -83,9 +85,10 @@ def measured(text: str, tagger: Tagger, genome: StyleGenome | None = None) -> St
         same=chance,
         likelihood_ratio=None if chance is None else chance / (1 - chance),
         abstained=why,
-        deviations=_furthest(scores),
+        deviations=furthest,
         radar=radar(scores),
         parts=_furthest(parts),
+        told=in_words(made.language, furthest, made.habits, genome.habits) if made.language == genome.language else (),
     )
 
 

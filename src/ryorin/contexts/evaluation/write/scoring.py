@@ -118,7 +118,7 @@ class Scoring:
         found = await asyncio.to_thread(style_of, answered.text, self._tagger, genome)
         if found.same is None:
             return abstained(found.abstained or "")
-        return scored(found.same, ", ".join(f"{name} {value:+.1f}" for name, value in found.deviations.items()))
+        return scored(found.same, "; ".join(found.told))
 
     async def _doubted(self, metric: Metric, item: DatasetItem, answered: Answered, actor: Actor) -> Score:
         """How likely the answer is not borne out by its contexts; where it is open, a judge that is named is asked."""
