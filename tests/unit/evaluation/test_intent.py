@@ -144,6 +144,7 @@ def test_what_forbids(text: str, forbids: bool) -> None:
         ("Answer in French.", "Answer in German.", True),
         ("日本語で答える。", "Answer in Japanese.", False),
         ('Say "bye".', 'Say "farewell".', True),
+        ("Don't open the customer's mail.", "Never open the mail of customers.", False),
         ("Link to https://example.com/a.", "Link to https://example.com/b.", True),
     ],
 )

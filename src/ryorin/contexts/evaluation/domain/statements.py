@@ -19,16 +19,15 @@ from ryorin.contexts.evaluation.domain.faithfulness import content
 SAME = 0.7
 # what all their words in common add to the cosine of their vectors
 SHARED = 0.3
-# words of a statement that says one thing
-BARE = 6
 # a number may have gone to a statement that is so much less alike
 AROUND = 0.15
-RUNS_ON = re.compile("[ぁ-ん]")
-
+# words of a statement that says one thing
+BARE = 6
 # in characters: what is longer is no sentence, and patterns take their time over it
 LONGEST = 1_000
 
-QUOTED = re.compile(r"[\"“「『']([^\"”」』']{1,80})[\"”」』']")
+# an apostrophe inside a word quotes nothing
+QUOTED = re.compile(r"(?<![A-Za-z])[\"“「『']([^\"”」』']{1,80})[\"”」』'](?![A-Za-z])")
 FENCED = re.compile(r"^\s*(```|~~~).*?^\s*\1\s*$", re.S | re.M)
 HEADING = re.compile(r"^\s*(?:#{1,6}\s.*|(?:\S+\s+){0,3}\S+\s*[:：])\s*$", re.M)
 TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.S)
@@ -80,7 +79,7 @@ WEAK = re.compile(
 OPPOSITES = tuple(
     (re.compile(one, re.I), re.compile(other, re.I))
     for one, other in (
-        (r"\bbefore\b|(?:の|する|した)?前に", r"\bafter\b|(?:の|した)?(?:あと|後)に"),
+        (r"\bbefore\b|前に", r"\bafter\b|(?:あと|後)に"),
         (r"\b(?:at the )?(?:start|beginning)\b|冒頭", r"\bat the end\b|末尾"),
         (r"\bascending\b|昇順", r"\bdescending\b|降順"),
         (r"\b(?:newest|latest|most recent)\b|新しい順", r"\b(?:oldest|earliest)\b|古い順"),
@@ -120,6 +119,8 @@ NUMBER = re.compile(
     r"[一二三四五六七八九十](?=つ|文|字|個|回|件|行|段落|項目|点|時間|日|泊|語|人|名|枚|本|案|例|種|倍|歳|年|か月|週|割|ページ)",
     re.I,
 )
+# words that run into particles
+RUNS_ON = re.compile("[ぁ-ん]")
 # what stands in a list and is none of its things
 NO_THING = re.compile(rf"{NEGATIVE.pattern}|{NUMBER.pattern}|one|each", re.I)
 LINK = re.compile(r"https?://[^\s<>\"'）)」]+[^\s<>\"'）)」.,。、]")
@@ -194,8 +195,8 @@ def said(text: str) -> list[str]:
 def contradicts(first: str, second: str) -> bool:
     """Whether one asks for what the other forbids or for its opposite, or the second asks for it less firmly."""
     turned = any(
-        (one.search(first) and not one.search(second) and other.search(second) and not other.search(first))
-        or (other.search(first) and not other.search(second) and one.search(second) and not one.search(first))
+        (_only(first, one, other) and _only(second, other, one))
+        or (_only(first, other, one) and _only(second, one, other))
         for one, other in OPPOSITES
     )
     return turned or negative(first) != negative(second) or (weak(second) and not weak(first))
@@ -252,6 +253,10 @@ def is_bare(statement: str) -> bool:
 def key(text: str) -> str:
     """What it says, whatever the order and the endings."""
     return " ".join(sorted(set(map(_stem, content(text)))))
+
+
+def _only(text: str, one: re.Pattern[str], other: re.Pattern[str]) -> bool:
+    return one.search(text) is not None and other.search(text) is None
 
 
 def _numbers(text: str) -> frozenset[str]:
