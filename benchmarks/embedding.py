@@ -103,7 +103,7 @@ def main() -> None:
     """Parse arguments and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few passages, for correctness only")
-    run(*((24, 2) if parser.parse_args().quick else (320, 20)))
+    run(*((8, 1) if parser.parse_args().quick else (320, 20)))
 
 
 if __name__ == "__main__":
