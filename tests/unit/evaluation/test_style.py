@@ -91,6 +91,16 @@ def test_what_deviates_is_said_in_the_language_of_the_text(write, one, other, to
     assert found.told == in_words(found.language, found.deviations, found.habits, genome.habits)
 
 
+@pytest.mark.parametrize("sample", [japanese(POLITE, 0) * 2, english(CHATTY, 0)])
+def test_samples_that_are_all_alike_make_no_giants_of_what_deviates(sample: str) -> None:
+    genome = genome_of([sample] * MIN_SAMPLES, TAGGER)
+
+    other = japanese(PLAIN, 1) * 2 if genome.language == "ja" else english(FORMAL, 1)
+    found = measured(other, TAGGER, genome)
+    assert 1 < max(map(abs, found.deviations.values())) < 50
+    assert max(map(abs, measured(sample, TAGGER, genome).deviations.values())) == 0
+
+
 def test_every_habit_has_words_in_a_language_that_has_it() -> None:
     only_japanese = {"plainness", "nouns_at_end", "kanji", "katakana"}
     flat = dict.fromkeys(HABITS, 1.0)

@@ -18,8 +18,12 @@ from numpy.typing import NDArray
 from ryorin.contexts.evaluation.domain import style_background as background
 from ryorin.contexts.evaluation.domain.style import (
     AXES,
+    FUNCTION_EN,
+    GRAMS,
     HABITS,
+    HASHED,
     MIN_CHARACTERS,
+    PARTICLES_JA,
     Fingerprint,
     Vector,
     fingerprint,
@@ -36,6 +40,10 @@ MAX_SAMPLES = 500
 FAR = 4.0
 # deviations that are told
 TOLD = 5
+# what the background says of how much a habit varies counts as much as so many samples
+PRIOR_SAMPLES = 5
+# of a habit that the background knows nothing of
+LEAST_SPREAD = 0.05
 # how much of their own coherence is taken off: of 0, .5 and 1 the best on the houses of `make bench-style`
 OWN = 0.5
 
@@ -70,8 +78,10 @@ def measured(text: str, tagger: Tagger, genome: StyleGenome | None = None) -> St
     made = fingerprint(text, tagger)
     if genome is None:
         return StyleMeasure(made.language, made.characters, made.habits)
+    usual = _usual_spread(genome.language)
     scores = {
-        name: (made.habits[name] - genome.habits[name]) / max(genome.spread[name], 1e-3) for name in genome.habits
+        name: (made.habits[name] - genome.habits[name]) / _spread(genome, name, usual.get(name))
+        for name in genome.habits
     }
     furthest = _furthest(scores)
     likeness, parts = _compared(made, genome)
@@ -140,6 +150,23 @@ def _compared(made: Fingerprint, genome: StyleGenome) -> tuple[float | None, dic
     names = background.OF[made.language].parts
     differ = (own - centre)[-len(names) :]
     return cosine(own, centre), dict(zip(names, differ.tolist(), strict=True))
+
+
+def _usual_spread(language: Language) -> dict[str, float]:
+    """By how much texts of one source differ in each habit; those that are too rare to be told are left out."""
+    known = background.OF[language]
+    first = len(FUNCTION_EN if language == "en" else PARTICLES_JA) + HASHED * len(GRAMS)
+    scales = dict(zip(known.kept.tolist(), known.scale.tolist(), strict=False))
+    return {name: scales[first + at] for at, name in enumerate(HABITS) if first + at in scales}
+
+
+def _spread(genome: StyleGenome, name: str, usual: float | None) -> float:
+    """The standard deviation of a habit: few samples, or such as are all alike, say less of it than others do."""
+    own = genome.spread[name]
+    if usual is None:
+        return max(own, LEAST_SPREAD)
+    total = (genome.samples - 1) * own**2 + PRIOR_SAMPLES * usual**2
+    return math.sqrt(total / (genome.samples - 1 + PRIOR_SAMPLES))
 
 
 def _furthest(scores: Mapping[str, float]) -> dict[str, float]:
