@@ -54,21 +54,20 @@ class IntentQueries:
 
     async def examine(self, query: ExamineIntent, actor: Actor) -> IntentReport:
         """Handle `ExamineIntent`."""
-        meant, prompt = read(query.intent), read(query.text)
-        meaning = await self._meaning(meant, prompt)
+        meant, prompt, meaning = await self._read(query.intent, query.text)
         # whatever an intent says is meant
         wanted = [replace(one, kind="conduct") if one.kind == "fact" else one for one in meant.requirements]
         notes = list[str]()
         probes = [*query.probes, *await self._made(query, wanted, actor, notes)]
         answers = [*query.outputs, *await self._answers(query, probes, actor)]
-        found = [(one, counterpart(one, prompt, meaning)) for one in wanted]
+        found = await asyncio.to_thread(_stated_or_other, wanted, prompt, meaning)
         findings = [
-            await self._missing(one, replacement(one, prompt.requirements, prompt, meaning), query, answers, actor)
+            await self._missing(one, other, query, answers, actor)
             if stated is None
             else await self._stated(one, stated, query, answers, actor, meant=True)
-            for one, stated in found
+            for one, stated, other in found
         ]
-        more = [one for one in prompt.requirements if one.kind != "fact" and counterpart(one, meant, meaning) is None]
+        more = await asyncio.to_thread(_implied, prompt, meant, meaning)
         findings += [await self._stated(one, one, query, answers, actor, meant=False) for one in more]
         good = sum(one.state == "stated" for one in findings[: len(wanted)])
         interval = wilson(good, len(wanted)) if wanted else None
@@ -85,9 +84,9 @@ class IntentQueries:
 
     async def diff(self, query: DiffIntent, actor: Actor) -> tuple[RequirementChange, ...]:
         """Handle `DiffIntent`."""
-        before, after = read(query.before), read(query.after)
+        before, after, meaning = await self._read(query.before, query.after)
         verdicts = {} if query.judge is None else await self._verdicts(query, before, after, query.judge, actor)
-        return await asyncio.to_thread(changes, before, after, await self._meaning(before, after), verdicts)
+        return await asyncio.to_thread(changes, before, after, meaning, verdicts)
 
     async def _verdicts(
         self, query: DiffIntent, before: Reading, after: Reading, model: str, actor: Actor
@@ -103,9 +102,11 @@ class IntentQueries:
         asked = await asyncio.gather(*map(one, doubtful(before, after)[:MAX_JUDGED]))
         return {statement: verdict for statement, verdict in asked if verdict is not None}
 
-    async def _meaning(self, *readings: Reading) -> Meaning:
-        texts = list(dict.fromkeys(one for reading in readings for one in reading.said))
-        return Meaning(texts, await self._vectors.vectors(texts or [" "]))
+    async def _read(self, one: str, other: str) -> tuple[Reading, Reading, Meaning]:
+        first, second = await asyncio.to_thread(lambda: (read(one), read(other)))
+        texts = list(dict.fromkeys((*first.said, *second.said)))
+        vectors = await self._vectors.vectors(texts or [" "])
+        return first, second, await asyncio.to_thread(Meaning, texts, vectors)
 
     async def _made(
         self, query: ExamineIntent, wanted: Sequence[Requirement], actor: Actor, notes: list[str]
@@ -210,6 +211,22 @@ class IntentQueries:
             if isinstance(kept, bool):
                 return kept
         return None
+
+
+def _stated_or_other(
+    wanted: Sequence[Requirement], prompt: Reading, meaning: Meaning
+) -> list[tuple[Requirement, Requirement | None, Requirement | None]]:
+    """Each with what states it in a prompt, or with what asks for something else instead."""
+    found = [(one, counterpart(one, prompt, meaning)) for one in wanted]
+    return [
+        (one, stated, None if stated else replacement(one, prompt.requirements, prompt, meaning))
+        for one, stated in found
+    ]
+
+
+def _implied(prompt: Reading, meant: Reading, meaning: Meaning) -> list[Requirement]:
+    """What a prompt requires and its intent does not say."""
+    return [one for one in prompt.requirements if one.kind != "fact" and counterpart(one, meant, meaning) is None]
 
 
 def _verdict(said: str, model: str) -> Verdict | None:
