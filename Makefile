@@ -37,7 +37,7 @@ test: setup  ## everything
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	PYTHONPATH=src $(VENV)/bin/lint-imports
-	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 bench-%: setup  ## one benchmark, e.g. make bench-retrieval
 	$(PY) -m benchmarks.$(subst -,_,$*)
