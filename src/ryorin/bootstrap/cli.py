@@ -1,6 +1,6 @@
 """The console script: the command line on real services.
 
-What serves is imported when it is needed: help and mistakes are answered in half a second instead of four.
+What serves is imported when it is needed: help and mistakes are answered in one second instead of four.
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ryorin.contexts.evaluation import commands, queries
-from ryorin.contexts.evaluation.domain.changes import changes
 from ryorin.contexts.evaluation.domain.comparison import COSTS
 from ryorin.contexts.evaluation.domain.datasets import split_up
 from ryorin.contexts.evaluation.domain.genome import genome_of
 from ryorin.contexts.evaluation.domain.intent import read as read_prompt
+from ryorin.contexts.evaluation.domain.intent_changes import changes
 from ryorin.contexts.evaluation.domain.statements import Meaning
 from ryorin.contexts.evaluation.domain.statistics import corrected_rate
 from ryorin.contexts.evaluation.ports import (

@@ -39,6 +39,7 @@ MetricKind = Literal[
 ]
 # metrics of other libraries: the option is the metric's name there
 FOREIGN: tuple[MetricKind, ...] = ("deepeval", "ragas", "trulens")
+State = Literal["stated", "implied", "missing", "violated"]
 RequirementKind = Literal[
     "format",
     "most",
@@ -269,7 +270,7 @@ class Finding:
     """
 
     requirement: Requirement
-    state: Literal["stated", "implied", "missing", "violated"]
+    state: State
     checked: int = 0
     held: int = 0
     low: float | None = None

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ryorin.contexts.evaluation.domain.statements import (
     LANGUAGES,
+    NUMERALS,
     QUOTED,
     VERBS,
     Meaning,
@@ -32,13 +33,7 @@ from ryorin.contexts.evaluation.specs import Requirement, RequirementKind
 # of an answer is looked at for the signs of a format
 MAX_SEEN = 5_000
 
-_NUMERALS = "one two three four five six seven eight nine ten"
-NUMBERS: Mapping[str, int] = {
-    **{word: at for at, word in enumerate(_NUMERALS.split(), start=1)},
-    **{sign: at for at, sign in enumerate("一二三四五六七八九十", start=1)},
-    "a": 1,
-    "single": 1,
-}
+NUMBERS: Mapping[str, int] = {**NUMERALS, "a": 1, "single": 1}
 UNITS: Mapping[str, str] = {
     "word": "words",
     "語": "words",

@@ -109,20 +109,20 @@ LANGUAGES: Mapping[str, str] = {
     "korean": "ko",
     "韓国語": "ko",
 }
-_NUMERALS_EN = "two three four five six seven eight nine ten eleven twelve"
-NUMERALS: Mapping[str, str] = {
-    **{word: str(at) for at, word in enumerate(_NUMERALS_EN.split(), start=2)},
-    **{sign: str(at) for at, sign in enumerate("一二三四五六七八九十", start=1)},
+_NUMERALS_EN = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+NUMERALS: Mapping[str, int] = {
+    **{word: at for at, word in enumerate(_NUMERALS_EN, start=1)},
+    **{sign: at for at, sign in enumerate("一二三四五六七八九十", start=1)},
 }
 NUMBER = re.compile(
-    rf"\d+(?:[.:/-]\d+)*|\b(?:{'|'.join(_NUMERALS_EN.split())})\b|"
+    rf"\d+(?:[.:/-]\d+)*|\b(?:{'|'.join(_NUMERALS_EN)})\b|"
     r"[一二三四五六七八九十](?=つ|文|字|個|回|件|行|段落|項目|点|時間|日|泊|語|人|名|枚|本|案|例|種|倍|歳|年|か月|週|割|ページ)",
     re.I,
 )
 # words that run into particles
 RUNS_ON = re.compile("[ぁ-ん]")
 # what stands in a list and is none of its things
-NO_THING = re.compile(rf"{NEGATIVE.pattern}|{NUMBER.pattern}|one|each", re.I)
+NO_THING = re.compile(rf"{NEGATIVE.pattern}|{NUMBER.pattern}|each", re.I)
 LINK = re.compile(r"https?://[^\s<>\"'）)」]+[^\s<>\"'）)」.,。、]")
 SPOKEN = re.compile("|".join(LANGUAGES), re.I)
 
@@ -136,8 +136,8 @@ class Meaning:
         self._vectors = vectors
         self._words = {text: frozenset(map(_stem, content(text))) for text in texts}
 
-    def alike(self, statement: str, among: Sequence[str], least: float = SAME) -> list[str]:
-        """Those that say the same, the nearest first."""
+    def alike(self, statement: str, among: Sequence[str], least: float) -> list[tuple[float, str]]:
+        """Those that say so nearly the same, the nearest first."""
         if not among:
             return []
         rows = self._vectors[[self._places[one] for one in among]]
@@ -146,7 +146,7 @@ class Meaning:
             (float(cosines[at]) + SHARED * self._shared(statement, among[at]), among[at])
             for at in np.flatnonzero(cosines >= least - SHARED).tolist()
         ]
-        return [one for score, one in sorted(scores, reverse=True) if score >= least]
+        return sorted((pair for pair in scores if pair[0] >= least), reverse=True)
 
     def drops(self, first: str, second: str, among: Sequence[str]) -> bool:
         """Whether the second has some of the things that the first lists, and one of them is in none of all those."""
@@ -230,8 +230,9 @@ def weak(text: str) -> bool:
 
 def nearest(statement: str, among: Sequence[str], meaning: Meaning) -> tuple[str | None, bool]:
     """The one that says the same, and whether it does in all that must not differ."""
-    near = meaning.alike(statement, among)
-    around = " ".join(meaning.alike(statement, among, SAME - AROUND))
+    alike = meaning.alike(statement, among, SAME - AROUND)
+    near = [one for score, one in alike if score >= SAME]
+    around = " ".join(one for _, one in alike)
     kept = next(
         (
             one
@@ -263,7 +264,7 @@ def _numbers(text: str) -> frozenset[str]:
     """One is no number here: "a", "a single" and "one" say the same."""
     plain = LINK.sub("", re.sub(r"(?<=\d),(?=\d{3})", "", text))
     found = (one.lower() for one in NUMBER.findall(plain))
-    return frozenset(NUMERALS.get(one, one) for one in found) - {"1"}
+    return frozenset(str(NUMERALS.get(one, one)) for one in found) - {"1"}
 
 
 def _languages(text: str) -> frozenset[str]:
